@@ -139,7 +139,10 @@ def test_own_price_and_unknown_price() -> None:
     record = json.loads(roofline(*args, "--usd-per-hour", "2", "--format", "json").stdout)[0]
     assert record["usd_per_hour"] == 2 * record["chips"]
     assert record["price_basis"] == "given"
-    assert "no published price" in one_line_error(roofline("cost", "--hw", "groq-lpu", "--model", "llama-3.1-8b"))
+    assert "no published price" in one_line_error(roofline("cost", "--hw", "maia-200", "--model", "llama-3.1-8b"))
+    # a purchase price is known: it can be owned, but nobody publishes a price per hour
+    args = ["cost", "--hw", "groq-lpu", "--model", "llama-3.1-8b", "--format", "json"]
+    assert {r["price_basis"] for r in json.loads(roofline(*args).stdout)} == {"owned"}
 
 
 def test_sweep_to_files(tmp_path: Path) -> None:

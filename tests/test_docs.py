@@ -33,6 +33,7 @@ def test_schemas_are_current(kind: str) -> None:
         ("hardware-class", "hardware/classes/*.toml"),
         ("model", "models/*.toml"),
         ("engine", "engines/*.toml"),
+        ("workload", "workloads/*.toml"),
     ],
 )
 def test_shipped_files_match_their_schema(kind: str, pattern: str) -> None:
@@ -78,7 +79,7 @@ def test_every_command_is_shown_in_a_document(name: str) -> None:
 def test_commands_that_documents_name_exist(document: str) -> None:
     for command in commands((ROOT / document).read_text()):
         words = command.split()[1:]
-        depth = 2 if words[0] in ("hw", "model", "engine", "price") else 1
+        depth = 2 if words[0] in ("hw", "model", "engine", "workload", "price") else 1
         result = CliRunner().invoke(cli, [*words[:depth], "--help"])
         assert result.exit_code == 0, (command, result.output)
         for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", command):

@@ -1,7 +1,7 @@
-"""Find a chip, model or engine by name, alias or path, and load only that file.
+"""Find a chip, model, engine or workload by name, alias or path, and load only that file.
 
 Names match without case or punctuation. Folders are searched in this order: ``ROOFLINE_PATH`` (one or more folders
-with hardware/, models/, engines/ inside), the platform's config folder, then what the package ships.
+with hardware/, models/, engines/, workloads/ inside), the platform's config folder, then what the package ships.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from roofline.specs.figure import Sourced
     from roofline.specs.hardware import Achieved, Hardware, HardwareClass
     from roofline.specs.model import Model
+    from roofline.specs.workload import Workload
 
     S = TypeVar("S", bound=Sourced)
 
-Family = Literal["hardware", "models", "engines"]
-_WORD: dict[Family, str] = {"hardware": "chip", "models": "model", "engines": "engine"}
+Family = Literal["hardware", "models", "engines", "workloads"]
+_WORD: dict[Family, str] = {"hardware": "chip", "models": "model", "engines": "engine", "workloads": "workload"}
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.M | re.S)
 _STRING = re.compile(r'"([^"]*)"')
 
@@ -38,7 +39,7 @@ def key(name: str) -> str:
 
 
 def shipped_folder() -> Path:
-    """Return the folder that holds the shipped hardware/, models/ and engines/."""
+    """Return the folder that holds the shipped hardware/, models/, engines/ and workloads/."""
     package = Path(__file__).parent
     for folder in (package / "_specs", package.parents[1]):
         if (folder / "hardware").is_dir():
@@ -99,11 +100,11 @@ def read_text(path: Path) -> str:
 
 
 def find(family: Family, name: str) -> Path:
-    """Return the file of a chip, model or engine.
+    """Return the file of a chip, model, engine or workload.
 
     Parameters
     ----------
-    family : {"hardware", "models", "engines"}
+    family : {"hardware", "models", "engines", "workloads"}
     name : str
         A file stem or alias (case and punctuation do not count), or a path to a file.
 
@@ -134,7 +135,7 @@ def find(family: Family, name: str) -> Path:
 
 
 def _command(family: Family) -> str:
-    return {"hardware": "hw", "models": "model", "engines": "engine"}[family]
+    return {"hardware": "hw", "models": "model", "engines": "engine", "workloads": "workload"}[family]
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
@@ -315,6 +316,30 @@ def engine_from_table(raw: dict[str, Any], where: str) -> Engine:
     # An inherited figure keeps the source of the file that states it.
     inherited = {k: sourced(v, parent) if isinstance(v, Figure) else v for k, v in inherited.items()}
     return replace(spec, **inherited, epochs=spec.epochs or parent.epochs)
+
+
+def workload(name: str) -> Workload:
+    """Load a workload profile by name, alias or path.
+
+    Raises
+    ------
+    RooflineError
+        If the name is unknown or the file is wrong.
+    """
+    return workload_from_table(table("workloads", name), str(find("workloads", name)))
+
+
+def workload_from_table(raw: dict[str, Any], where: str) -> Workload:
+    """Validate a workload profile and check what its figures say of one another."""
+    from roofline.specs.workload import Workload
+
+    spec = build(Workload, raw, where)
+    for kind, lengths in (("isl", spec.isl), ("osl", spec.osl)):
+        if lengths.mean.value < 1:
+            raise RooflineError(f"{where}: {kind}.mean: {lengths.mean.value:g} is out of range; it must be at least 1")
+        if lengths.p50 and lengths.p90 and lengths.p50.value > lengths.p90.value:
+            raise RooflineError(f"{where}: {kind}.p90: below the median; give the larger of the two")
+    return spec
 
 
 def at_date(spec: Engine, date: str) -> Engine:

@@ -23,6 +23,8 @@ from roofline.report.record import (
 from roofline.resolve import Request, load, resolve, what_fits
 
 if TYPE_CHECKING:
+    from roofline.cost.hourly import Hourly
+    from roofline.cost.owner import Terms
     from roofline.system import System
     from roofline.workload import Speculation
 
@@ -230,36 +232,35 @@ def cost(
     usd_per_hour: float | None = None,
     basis: str | None = None,
     utilisation: float = 1.0,
+    terms: Terms | None = None,
 ) -> list[Record]:
-    """Return dollars per million tokens: one record per point and price basis."""
+    """Return dollars per million tokens: one record per point and price basis; `terms` are those of an owner."""
     from roofline.cost.hourly import bases
 
     records: list[Record] = []
     for request in requests:
         hardware = load(request.hw, request.model, request.engine, request.set).hardware
-        known = [None] if usd_per_hour is not None or basis is not None else list(bases(hardware))
-        if not known:
-            raise RooflineError(f"{hardware.name} has no published price; give --usd-per-hour")
-        for name in known:
+        if usd_per_hour is not None or basis is not None:
+            prices = [hourly(hardware, usd_per_hour, basis, terms)]
+        else:
+            prices = [*bases(hardware, terms).values()]
+        if not prices:
+            raise RooflineError(f"{hardware.name} has no published price; give --usd-per-hour, or --capex to own it")
+        for price in filter(None, prices):
             for batch in batches:
                 for context in contexts:
                     for isl in lengths:
-                        point = (request, batch, context, isl, usd_per_hour, name or basis, utilisation)
-                        records += _cost_point(*point)
+                        found = compare([request], batch, context, isl, price.usd, None, utilisation)
+                        records += [_on_basis(record, price) for record in found]
     return records
 
 
-def _cost_point(
-    request: Request,
-    batch: int,
-    context: int,
-    isl: int,
-    usd_per_hour: float | None,
-    basis: str | None,
-    utilisation: float,
-) -> list[Record]:
-    found = compare([request], batch, context, isl, usd_per_hour, basis, utilisation)
-    return [r | {"usd_per_chip_hour": r["usd_per_hour"] / r["chips"]} if "usd_per_hour" in r else r for r in found]
+def _on_basis(record: Record, price: Hourly) -> Record:
+    """Return a record whose price was given with the basis and date that it stands for."""
+    if "usd_per_hour" not in record:
+        return record
+    record |= {"price_basis": price.basis, "usd_per_chip_hour": price.usd}
+    return record | ({"price_date": price.date} if price.date else {})
 
 
 @dataclass(frozen=True, slots=True)

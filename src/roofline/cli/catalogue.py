@@ -1,4 +1,4 @@
-"""`roofline hw|model|engine list|show|validate`, and `roofline model import`."""
+"""`roofline hw|model|engine|workload list|show|validate`, and `roofline model import`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def _group(name: str, family: catalog.Family, word: str) -> click.Group:
 hw_command = _group("hw", "hardware", "chip")
 model_command = _group("model", "models", "model")
 engine_command = _group("engine", "engines", "engine")
+workload_command = _group("workload", "workloads", "workload profile")
 
 
 @hw_command.command("show")
@@ -70,6 +71,14 @@ def hw_show(name: str, **options: Any) -> None:
 def engine_show(name: str, **options: Any) -> None:
     """Show every figure of an engine in base units, with its source."""
     emit("figures", spec.engine_records(name), **options)
+
+
+@workload_command.command("show")
+@click.argument("name")
+@_FORMAT
+def workload_show(name: str, **options: Any) -> None:
+    """Show every figure of a workload profile, with its source."""
+    emit("figures", spec.workload_records(name), **options)
 
 
 @model_command.command("show")

@@ -27,6 +27,7 @@ COMMANDS = {
     "hw": ("catalogue", "Chips: list, show, validate."),
     "model": ("catalogue", "Models: list, show, validate, import."),
     "engine": ("catalogue", "Engines: list, show, validate."),
+    "workload": ("catalogue", "Workload profiles: list, show, validate."),
     "schema": ("schema", "JSON Schema of a spec file."),
 }
 

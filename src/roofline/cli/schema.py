@@ -6,7 +6,7 @@ import click
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(["hardware", "hardware-class", "model", "engine"]))
+@click.argument("kind", type=click.Choice(["hardware", "hardware-class", "model", "engine", "workload"]))
 def schema_command(kind: str) -> None:
     """JSON Schema of a spec file, for editors and checkers."""
     from roofline.specs.schema import schema_text

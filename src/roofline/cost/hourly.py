@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from roofline.cost.owner import Terms, owned
 from roofline.errors import RooflineError
 
 if TYPE_CHECKING:
     from roofline.specs.hardware import Hardware
 
 Basis = Literal[
-    "given", "rental-low", "rental-median", "rental-high", "owner-hyperscaler", "owner-neocloud", "contract"
+    "given", "rental-low", "rental-median", "rental-high", "owner-hyperscaler", "owner-neocloud", "contract", "owned"
 ]
 #: Order in which a basis is chosen when the user names none: what one would pay today, then what an owner pays.
+#: ``owned`` is not published but worked out here, and so only taken where it is asked for or every basis is shown.
 PREFERRED: tuple[Basis, ...] = (
     "rental-median",
     "owner-neocloud",
@@ -33,7 +35,7 @@ class Hourly:
     usd : float
         [USD/h per chip].
     basis : str
-        What the figure is: a rental offer, an owner's cost, or the user's own number.
+        What the figure is: a rental offer, an owner's cost, published or worked out, or the user's own number.
     date : str or None
         When the figure was seen.
     source : str or None
@@ -51,8 +53,15 @@ class Hourly:
         return f"{words}, {self.date}" if self.date else words
 
 
-def bases(hardware: Hardware) -> dict[Basis, Hourly]:
-    """Return every hourly cost that the chip's file states."""
+def bases(hardware: Hardware, terms: Terms | None = None) -> dict[Basis, Hourly]:
+    """Return every hourly cost that the chip's file states, and that of owning it where a purchase price is known.
+
+    Parameters
+    ----------
+    hardware : Hardware
+    terms : Terms, optional
+        On what terms it is owned.
+    """
     found: dict[Basis, Hourly] = {}
     rental, owner = hardware.price.rental, hardware.price.owner
     named = [
@@ -67,10 +76,15 @@ def bases(hardware: Hardware) -> dict[Basis, Hourly]:
         figure = getattr(table, field) if table is not None else None
         if figure is not None and table is not None:
             found[basis] = Hourly(figure.value, basis, figure.checked or table.date, figure.source)  # type: ignore[index,arg-type]
+    mine = owned(hardware, terms or Terms())
+    if mine is not None:
+        found["owned"] = Hourly(mine.usd, "owned", mine.date, mine.source)
     return found
 
 
-def hourly(hardware: Hardware, usd_per_hour: float | None = None, basis: str | None = None) -> Hourly | None:
+def hourly(
+    hardware: Hardware, usd_per_hour: float | None = None, basis: str | None = None, terms: Terms | None = None
+) -> Hourly | None:
     """Return the hourly cost of one chip.
 
     Parameters
@@ -80,6 +94,8 @@ def hourly(hardware: Hardware, usd_per_hour: float | None = None, basis: str | N
         The user's own figure [USD/h]; overrides everything.
     basis : str, optional
         One of the keys of `bases`; by default the first of `PREFERRED` that the file has.
+    terms : Terms, optional
+        On what terms the chip is owned, for the basis ``owned``.
 
     Returns
     -------
@@ -93,7 +109,7 @@ def hourly(hardware: Hardware, usd_per_hour: float | None = None, basis: str | N
     """
     if usd_per_hour is not None:
         return Hourly(usd_per_hour, "given")
-    known = bases(hardware)
+    known = bases(hardware, terms)
     if basis is not None:
         if basis not in known:
             has = ", ".join(known) or "none"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from roofline.errors import suggest
-from roofline.huggingface.families import FAMILIES, Shape
-from roofline.huggingface.fields import Config, read
-from roofline.huggingface.mixers import WIDTH
+from roofline.huggingface.families import FAMILIES, refuse_overlooked
+from roofline.huggingface.fields import CONTEXT, WIDTH, Config, read, shown
+from roofline.huggingface.layers import Shape, run_lengths
 from roofline.huggingface.precision import precision
 
-#: Configurations that call themselves by an outer name keep the language model's type inside.
-_OUTER = {"mistral3": "mistral", "kimi_k25": "kimi_k2"}
+_REPOSITORY = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+", re.ASCII)
 
 
 def import_config(text: str, where: str) -> dict[str, Any]:
@@ -32,30 +33,18 @@ def import_config(text: str, where: str) -> dict[str, Any]:
         that names the file and the key.
     """
     c = read(text, where)
-    family = c.text("model_type") or str(c.outer.get("model_type") or "")
-    family = _OUTER.get(family, family).lower()
-    build = FAMILIES.get(family)
-    if build is None:
-        if not family:
-            c.fail("model_type", "missing; this is not a model's config.json, or it is cut")
-        near = suggest(family, list(FAMILIES))
-        c.fail("model_type", f"family {family!r} is not known{near}; write a model file (see CONTRIBUTING.md)")
-    shape = build(c)
-    name = str(c.outer.get("_name_or_path") or c.values.get("_name_or_path") or "")
+    family = _family(c)
+    # A language model inside another may leave its type to the outer name.
+    c = replace(c, values={**c.values, "model_type": family})
+    shape = FAMILIES[family](c)
+    refuse_overlooked(c)
     table: dict[str, Any] = {
-        "name": name.rstrip("/").rpartition("/")[2] or _architecture(c) or family,
-        "developer": name.rpartition("/")[0].rpartition("/")[2] or "unknown",
-    }
-    if name.count("/") == 1:
-        table["hf_id"] = name
-    table |= {
-        "source": f"Hugging Face config.json: {PurePath(where).name}",
         "d_model": c.whole(*WIDTH),
-        "vocab_size": c.whole("vocab_size"),
+        "vocab_size": c.whole("vocab_size", "padded_vocab_size", default=shape.vocab),
     }
     if _tied(c, shape):
         table["tied_embeddings"] = True
-    context = c.maybe("max_position_embeddings", "model_max_length", "n_positions", "seq_length", "max_seq_len")
+    context = c.maybe(*CONTEXT)
     if context:
         table["max_context"] = context
     table["layers"] = run_lengths(shape.layers)
@@ -67,36 +56,53 @@ def import_config(text: str, where: str) -> dict[str, Any]:
         modules, blocks = shape.mtp
         if all(m in shape.mixers and f in shape.ffns for m, f in blocks):
             table["mtp"] = {"modules": modules, "blocks": [{"mixer": m, "ffn": f} for m, f in blocks]}
-    return table
+    note = {"note": " ".join(dict.fromkeys(c.notes))} if c.notes else {}
+    return _identity(c, family, where) | note | table
+
+
+def _family(c: Config) -> str:
+    """Return the model type, of the language model if it says its own."""
+    for values in (c.values, c.outer):
+        name = values.get("model_type")
+        if name is None:
+            continue
+        if not isinstance(name, str):
+            c.fail("model_type", f"{shown(name)} is not a string")
+        family = name.lower()
+        if family in FAMILIES:
+            return family
+        near = suggest(family, list(FAMILIES))
+        c.fail(
+            "model_type",
+            f"family {shown(name)} is not known{near}; write a model file by hand (see CONTRIBUTING.md)",
+        )
+    return c.fail("model_type", "missing; this is not a model's config.json, or it is cut")
+
+
+def _identity(c: Config, family: str, where: str) -> dict[str, Any]:
+    """Return name, developer, repository and source."""
+    told = c.outer.get("_name_or_path") or c.values.get("_name_or_path")
+    path = printable(told) if isinstance(told, str) else ""
+    table = {"name": path.rstrip("/").rpartition("/")[2] or _architecture(c) or family, "developer": "unknown"}
+    # Training runs write a path of their own machine here.
+    if _REPOSITORY.fullmatch(path):
+        table |= {"developer": path.partition("/")[0], "hf_id": path}
+    return table | {"source": f"Hugging Face config.json: {PurePath(where).name}"}
 
 
 def _architecture(c: Config) -> str:
     names = c.outer.get("architectures")
-    return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
+    return printable(names[0]) if isinstance(names, list) and names and isinstance(names[0], str) else ""
+
+
+def printable(text: str) -> str:
+    """Return text without what cannot stand in a file of UTF-8 lines."""
+    return "".join(ch if ch.isprintable() else "_" for ch in text).strip()
 
 
 def _tied(c: Config, shape: Shape) -> bool:
     """Return whether the head is the embedding table; absent, the family's habit holds; the outer key wins."""
     for values in (c.outer, c.values):
-        value = values.get("tie_word_embeddings")
-        if isinstance(value, bool):
-            return value
+        if values.get("tie_word_embeddings") is not None:
+            return replace(c, values=values).flag("tie_word_embeddings")
     return shape.tied
-
-
-def run_lengths(layers: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return layers as runs of repeated patterns: the shortest period that covers most, greedily."""
-    runs: list[dict[str, Any]] = []
-    at = 0
-    while at < len(layers):
-        best, period = 1, 1
-        for size in range(1, min(16, (len(layers) - at) // 2) + 1):
-            times = 1
-            while layers[at + times * size : at + (times + 1) * size] == layers[at : at + size]:
-                times += 1
-            if times > 1 and times * size > best * period:
-                best, period = times, size
-        blocks = [{"mixer": mixer, "ffn": ffn} for mixer, ffn in layers[at : at + period]]
-        runs.append({"repeat": best, "blocks": blocks} if best > 1 else {"blocks": blocks})
-        at += best * period
-    return runs

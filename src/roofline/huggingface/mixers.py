@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from roofline.huggingface.fields import Config
+from roofline.huggingface.fields import HEAD_DIM, HEADS, KV_HEADS, WIDTH, WINDOW, Config, shown
 
 Mixer = dict[str, Any]
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_kv_heads", "num_attention_groups")
-WIDTH = ("hidden_size", "n_embd", "n_embed", "d_model", "dim", "emb_size")
+#: Bytes of one element of recurrent state.
+STATE = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 def without_defaults(table: Mixer, **defaults: Any) -> Mixer:
@@ -17,21 +16,24 @@ def without_defaults(table: Mixer, **defaults: Any) -> Mixer:
     return {k: v for k, v in table.items() if v is not None and v is not False and v != defaults.get(k, object())}
 
 
-def gqa(c: Config, **changes: Any) -> Mixer:
-    """Return ordinary attention; `changes` are what a family or layer kind differs in."""
+def gqa(c: Config, *, multi_head: bool = False, **changes: Any) -> Mixer:
+    """Return ordinary attention; `changes` are what a family or layer kind differs in.
+
+    Parameters
+    ----------
+    multi_head : bool
+        Whether a file that names no KV heads has as many as query heads; elsewhere it must name them.
+    """
     heads = changes.pop("heads", None) or c.whole(*HEADS)
-    kv = changes.pop("kv_heads", None)
-    if kv is None:
-        kv = 1 if c.values.get("multi_query") is True and not c.values.get("num_kv_heads") else c.maybe(*KV_HEADS)
-    head = changes.pop("head_dim_qk", None) or c.maybe("head_dim", "attention_head_dim", "kv_channels")
+    kv = changes.pop("kv_heads", None) or (c.maybe(*KV_HEADS) if multi_head else c.whole(*KV_HEADS)) or heads
+    head = changes.pop("head_dim_qk", None) or c.maybe(*HEAD_DIM)
     if head is None:
         width = c.whole(*WIDTH)
         if width % heads:
-            c.fail("num_attention_heads", f"{heads} heads do not divide the width {width}, and no head_dim is given")
+            c.fail(HEADS[0], f"{heads} heads do not divide the width {width}, and no head_dim is given")
         head = width // heads
-    kv = kv or heads
     if heads % kv:
-        c.fail("num_key_value_heads", f"{kv} does not divide the {heads} query heads")
+        c.fail(KV_HEADS[0], f"{kv} does not divide the {heads} query heads")
     table = {
         "kind": "gqa",
         "heads": heads,
@@ -53,7 +55,7 @@ def mla(c: Config, **changes: Any) -> Mixer:
         "heads": c.whole(*HEADS),
         "q_lora_rank": c.maybe("q_lora_rank"),
         "kv_lora_rank": c.whole("kv_lora_rank"),
-        "qk_nope_head_dim": c.whole("qk_nope_head_dim"),
+        "qk_nope_head_dim": changes.pop("nope", None) or c.whole("qk_nope_head_dim"),
         "qk_rope_head_dim": c.whole("qk_rope_head_dim", low=0),
         "v_head_dim": c.whole("v_head_dim"),
     }
@@ -61,10 +63,8 @@ def mla(c: Config, **changes: Any) -> Mixer:
     return without_defaults(table | changes) | ({} if rotary else {"rotary": False})
 
 
-def token_indexer(c: Config, mode: str = "full") -> Mixer | None:
-    """Return the indexer of token top-k attention, or None where the configuration has none."""
-    if c.maybe("index_topk") is None:
-        return None
+def token_indexer(c: Config, mode: str = "full") -> Mixer:
+    """Return the indexer of token top-k attention."""
     table = {
         "kind": "token_topk",
         "heads": c.whole("index_n_heads"),
@@ -76,15 +76,15 @@ def token_indexer(c: Config, mode: str = "full") -> Mixer | None:
 
 
 def block_indexer(c: Config) -> Mixer:
-    """Return the indexer of block top-k attention."""
+    """Return the indexer of block top-k attention: a table of its own in the checkpoint, flat keys where re-saved."""
     s = c.table("sparse_attention_config") or c
     return {
         "kind": "block_topk",
-        "heads": s.whole("sparse_num_index_heads"),
-        "head_dim": s.whole("sparse_index_dim"),
-        "block": s.whole("sparse_block_size"),
-        "top_k_blocks": s.whole("sparse_topk_blocks"),
-        "local_blocks": s.whole("sparse_local_block", low=0),
+        "heads": s.whole("sparse_num_index_heads", "index_n_heads"),
+        "head_dim": s.whole("sparse_index_dim", "index_head_dim"),
+        "block": s.whole("sparse_block_size", "index_block_size"),
+        "top_k_blocks": s.whole("sparse_topk_blocks", "index_topk_blocks"),
+        "local_blocks": s.whole("sparse_local_block", "index_local_blocks", low=0),
     }
 
 
@@ -98,19 +98,18 @@ def compressed(c: Config, ratio: int) -> Mixer:
         "o_groups": c.whole("o_groups"),
         "o_lora_rank": c.whole("o_lora_rank"),
         "qk_rope_head_dim": c.whole("qk_rope_head_dim", low=0),
-        "window": c.whole("sliding_window", "window_size"),
+        "window": c.whole(*WINDOW),
         "sinks": True,
         "compress_ratio": ratio,
     }
     if ratio == 4:
-        table["overlap"] = True
-        table["indexer"] = (token_indexer(c) or c.fail("index_topk", "missing")) | {"kind": "compressed_topk"}
+        table |= {"overlap": True, "indexer": token_indexer(c) | {"kind": "compressed_topk"}}
     return table
 
 
 def gated_deltanet(c: Config) -> Mixer:
     """Return the linear mixer of Qwen3-Next and later."""
-    return {
+    table = {
         "kind": "gated_deltanet",
         "k_heads": c.whole("linear_num_key_heads"),
         "k_head_dim": c.whole("linear_key_head_dim"),
@@ -118,24 +117,25 @@ def gated_deltanet(c: Config) -> Mixer:
         "v_head_dim": c.whole("linear_value_head_dim"),
         "conv_kernel": c.whole("linear_conv_kernel_dim"),
     }
+    return table | state_bytes(c)
 
 
-def kda(c: Config, full_rank_gate: bool) -> Mixer:
-    """Return Kimi delta attention."""
-    linear = c.table("linear_attn_config") or c.fail("linear_attn_config", "missing")
+def kda(c: Config) -> Mixer:
+    """Return Kimi delta attention: a table of its own in the checkpoint, flat keys where re-saved."""
+    linear = c.table("linear_attn_config") or c
     table = {
         "kind": "kda",
-        "heads": linear.whole("num_heads"),
-        "head_dim": linear.whole("head_dim"),
-        "conv_kernel": linear.whole("short_conv_kernel_size"),
-        "full_rank_gate": full_rank_gate,
+        "heads": linear.whole(*(("num_heads",) if linear is not c else ("linear_num_heads",))),
+        "head_dim": linear.whole(*(("head_dim",) if linear is not c else ("linear_head_dim",))),
+        "conv_kernel": linear.whole("short_conv_kernel_size", "linear_conv_kernel_dim"),
+        "full_rank_gate": linear.flag("use_full_rank_gate"),
     }
     return without_defaults(table)
 
 
 def mamba2(c: Config) -> Mixer:
     """Return a state-space mixer."""
-    return {
+    table = {
         "kind": "mamba2",
         "heads": c.whole("mamba_num_heads", "mamba_n_heads"),
         "head_dim": c.whole("mamba_head_dim", "mamba_d_head"),
@@ -143,3 +143,13 @@ def mamba2(c: Config) -> Mixer:
         "n_groups": c.whole("n_groups", "mamba_n_groups"),
         "conv_kernel": c.whole("conv_kernel", "mamba_d_conv"),
     }
+    return table | state_bytes(c)
+
+
+def state_bytes(c: Config) -> Mixer:
+    """Return the size of one element of recurrent state, where the configuration prescribes another than 4 bytes."""
+    name = c.text("mamba_ssm_cache_dtype", "mamba_ssm_dtype", default="float32")
+    size = STATE.get(name.removeprefix("torch."))
+    if size is None:
+        c.fail("mamba_ssm_cache_dtype", f"{shown(name)} is not one of {', '.join(STATE)}")
+    return {} if size == 4 else {"state_bytes_per_element": size}

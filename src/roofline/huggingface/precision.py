@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from roofline.huggingface.fields import Config
+from roofline.huggingface.fields import Config, shown
 
-_PLAIN = {"bfloat16": "bf16", "float16": "fp16", "float32": "bf16", "half": "fp16"}
+_PLAIN = {
+    "bfloat16": "bf16",
+    "float16": "fp16",
+    "half": "fp16",
+    "float32": "fp32",
+    "float": "fp32",
+    "float8_e4m3fn": "fp8",
+}
+_MODELOPT = {
+    "FP8": "fp8",
+    "FP8_PER_CHANNEL_PER_TOKEN": "fp8",
+    "FP8_PB_WO": "fp8_block",
+    "MXFP8": "mxfp8",
+    "NVFP4": "nvfp4",
+    "NVFP4_AWQ": "nvfp4",
+    "W4A16_NVFP4": "nvfp4",
+    "W4A8_MXFP4_FP8": "mxfp4",
+    "MXFP4": "mxfp4",
+    "W4A16_AWQ": "int4",
+    "W4A8_AWQ": "int4",
+    "INT4_AWQ": "int4",
+    "INT8_SQ": "int8",
+    "W8A16": "int8",
+}
+_EXPERTS = {"fp4": "mxfp4", "mxfp4": "mxfp4", "nvfp4": "nvfp4", "fp8": "fp8", "bf16": "bf16", "bfloat16": "bf16"}
+_ADVICE = "write a model file with [precision] (see CONTRIBUTING.md)"
 
 
 def precision(c: Config, experts: bool) -> dict[str, str]:
@@ -17,60 +42,100 @@ def precision(c: Config, experts: bool) -> dict[str, str]:
     RooflineError
         If the quantisation method is not known; its name is in the message.
     """
-    name = c.text("dtype") or c.text("torch_dtype") or _outer(c, "dtype") or _outer(c, "torch_dtype") or "bfloat16"
-    plain = _PLAIN.get(name.removeprefix("torch."), "bf16")
-    quantised = c.values.get("quantization_config", c.outer.get("quantization_config"))
+    everywhere = c.anywhere()
+    name = everywhere.text("dtype", "torch_dtype")
+    plain = _PLAIN.get(name.removeprefix("torch.") or "bfloat16")
+    if plain is None:
+        c.fail("torch_dtype", f"{shown(name)} is not known; {_ADVICE}")
+    if not name:
+        c.notes.append("torch_dtype is not in the file: bf16 is assumed.")
+    quantised = everywhere.table("quantization_config")
     table = {"weights": plain}
-    if isinstance(quantised, dict):
-        table = _quantised(Config(quantised, c.outer, f"{c.where}: quantization_config"), plain, experts)
     own = c.text("expert_dtype")
+    if quantised is not None:
+        table = _quantised(quantised, plain, experts) | _cache(quantised)
+        own = quantised.text("expert_dtype") or own
     if experts and own:
-        table["experts"] = {"fp4": "mxfp4", "fp8": "fp8"}.get(own, own)
+        table["experts"] = _EXPERTS.get(own) or c.fail("expert_dtype", f"{shown(own)} is not known; {_ADVICE}")
     return table
 
 
-def _outer(c: Config, name: str) -> str:
-    value = c.outer.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _quantised(q: Config, plain: str, experts: bool) -> dict[str, str]:
-    method = q.text("quant_method") or q.text("quant_algo").lower()
+    method = q.text("quant_method").lower()
     if method in ("fp8", "fbgemm_fp8"):
-        return {"weights": "fp8_block" if q.values.get("weight_block_size") else "fp8", "embeddings": plain}
-    if method == "mxfp4":
+        return {"weights": "fp8_block" if q.items("weight_block_size") else "fp8", "embeddings": plain}
+    if method in ("mxfp4", "mxfp8"):
         # gpt-oss quantises its experts only; the rest is listed as not converted.
-        return {"weights": plain, "experts": "mxfp4"} if experts else {"weights": "mxfp4", "embeddings": plain}
-    if method in ("awq", "gptq"):
-        bits = q.whole("bits", "w_bit")
+        if method == "mxfp4" and experts:
+            return {"weights": plain, "experts": "mxfp4"}
+        return {"weights": method, "embeddings": plain}
+    if method in ("awq", "gptq", "gptq_marlin", "awq_marlin", "auto-round"):
+        bits, size = q.whole("bits", "w_bit"), q.maybe("group_size", "q_group_size", low=-1)
         if bits not in (4, 8):
             q.fail("bits", f"{bits} is not 4 or 8")
-        return {"weights": "int4" if bits == 4 else "int8", "embeddings": plain}
+        return {"weights": "int8" if bits == 8 else "int4_g32" if size == 32 else "int4", "embeddings": plain}
+    if method == "bitsandbytes":
+        if q.flag("load_in_4bit", "_load_in_4bit") or q.flag("load_in_8bit", "_load_in_8bit"):
+            return {"weights": "int4" if q.flag("load_in_4bit", "_load_in_4bit") else "int8", "embeddings": plain}
+        q.fail("load_in_4bit", "neither load_in_4bit nor load_in_8bit is true")
     if method == "compressed-tensors":
         return _groups(q, plain, experts)
-    if method == "modelopt":
-        algorithm = q.text("quant_algo").upper()
-        form = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4", "MXFP4": "mxfp4"}.get(algorithm)
+    if method.startswith("modelopt") or (not method and q.text("quant_algo")):
+        algorithm = q.text("quant_algo")
+        form = _MODELOPT.get(algorithm.upper())
         if form is None:
-            q.fail("quant_algo", f"{algorithm!r} is not known; write a model file with [precision]")
-        return {"weights": form, "embeddings": plain}
-    return q.fail("quant_method", f"{method!r} is not known; write a model file with [precision]")
+            q.fail("quant_algo", f"{shown(algorithm)} is not known; {_ADVICE}")
+        return _parts(q, form, plain, experts, "ignore", "exclude_modules")
+    return q.fail("quant_method", f"{shown(method)} is not known; {_ADVICE}" if method else f"missing; {_ADVICE}")
 
 
 def _groups(q: Config, plain: str, experts: bool) -> dict[str, str]:
-    groups: Any = q.values.get("config_groups")
-    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
-    weights = first.get("weights") if isinstance(first, dict) else None
-    if not isinstance(weights, dict):
-        q.fail("config_groups", "no group with weights")
-    w = Config(weights, q.outer, f"{q.where}: config_groups")
-    bits, size = w.whole("num_bits"), w.maybe("group_size", low=-1)
-    form = {8: "fp8" if w.text("type") == "float" else "int8", 4: "int4_g32" if size == 32 else "int4"}.get(bits)
-    if bits == 4 and w.text("type") == "float":
-        form = "nvfp4" if size == 16 else "mxfp4"
-    if form is None:
-        w.fail("num_bits", f"{bits} is not 4 or 8")
-    ignored = " ".join(str(i) for i in q.items("ignore") or ())
-    if experts and ("self_attn" in ignored or "attn" in ignored):
+    groups = q.table("config_groups")
+    found = {_group(groups, name) for name in groups.values} if groups else set()
+    if len(found) != 1:
+        q.fail("config_groups", f"{len(found)} formats of weights, one is needed; write a model file with [precision]")
+    return _parts(q, found.pop(), plain, experts, "ignore")
+
+
+def _group(groups: Config, name: str) -> str:
+    group = groups.table(name)
+    w = group.table("weights") if group else None
+    if w is None:
+        groups.fail(name, "no weights")
+    bits, size, form = w.whole("num_bits"), w.maybe("group_size", low=-1), w.text("type", default="int")
+    if bits == 8:
+        return ("mxfp8" if size == 32 else "fp8") if form == "float" else "int8"
+    if bits == 4 and form == "float":
+        return "nvfp4" if size == 16 else "mxfp4"
+    if bits == 4:
+        return "int4_g32" if size == 32 else "int4"
+    return w.fail("num_bits", f"{bits} is not 4 or 8")
+
+
+def _parts(q: Config, form: str, plain: str, experts: bool, *names: str) -> dict[str, str]:
+    """Return the format of the weights, or of the experts alone where attention is left out."""
+    ignored = " ".join(str(entry) for entry in q.items(*names) or ())
+    if experts and "attn" in ignored:
         return {"weights": plain, "experts": form}
     return {"weights": form, "embeddings": plain}
+
+
+def _cache(q: Config) -> dict[str, str]:
+    """Return the format of the KV cache, where the checkpoint prescribes one."""
+    named = q.text("kv_cache_quant_algo").lower()
+    if named in ("fp8", "nvfp4", "int8"):
+        return {"kv": named}
+    scheme: Any = q.first("kv_cache_scheme")[1]
+    if named or (scheme is not None and not isinstance(scheme, dict)):
+        q.fail(
+            "kv_cache_scheme" if scheme is not None else "kv_cache_quant_algo",
+            f"{shown(scheme or named)} is not known; {_ADVICE}",
+        )
+    if not scheme:
+        return {}
+    s = q.inside(scheme, "kv_cache_scheme")
+    bits, form = s.whole("num_bits"), s.text("type", default="int")
+    known = {(8, "float"): "fp8", (8, "int"): "int8", (4, "float"): "nvfp4"}
+    return {
+        "kv": known.get((bits, form)) or s.fail("num_bits", f"{bits} bits of {shown(form)} is not known; {_ADVICE}")
+    }

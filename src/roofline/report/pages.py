@@ -526,6 +526,13 @@ def list_page(records: list[Record]) -> list[Block]:
             ]
             for r in records
         ]
+    elif "isl" in records[0]:
+        header = ["name", "ISL", "OSL", "cache hits", "turns", "avg/peak", "origin"]
+        rows = []
+        for r in records:
+            lengths = [f"{r['isl']:,.0f}", f"{r['osl']:,.0f}", f"{r['cache_hit']:.0%}"]
+            load = [significant(r[key]) if key in r else "-" for key in ("turns", "average_to_peak")]
+            rows.append([r["name"], *lengths, *load, r["origin"]])
     elif "developer" in records[0]:
         header = ["name", "full name", "released", "parameters", "active", "origin"]
         rows = [
@@ -545,7 +552,15 @@ def _range(record: Record, what: str) -> str:
     return f"{significant(record[f'{key}_low'] / 1e9)} to {significant(record[f'{key}_high'] / 1e9)} B, estimate"
 
 
+def load_cost_page(records: list[Record]) -> list[Block]:
+    """Return what loads cost, one page per deployment."""
+    from roofline.report import bill
+
+    return bill.pages(records)
+
+
 SPECIAL: dict[str, Callable[[list[Record]], list[Block]]] = {
+    "load-cost": load_cost_page,
     "explain": explain_page,
     "compare": compare_page,
     "figures": figures_page,

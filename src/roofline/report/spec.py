@@ -1,4 +1,4 @@
-"""Spec files as records: what a chip, model or engine says, and where each figure comes from."""
+"""Spec files as records: what a chip, model, engine or workload says, and where each figure comes from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def load(family: catalog.Family, name: str) -> Any:
         catalog.class_defaults(chip.hardware_class)
         catalog.find("engines", chip.default_engine)
         return chip
-    return catalog.model(name) if family == "models" else catalog.engine(name)
+    loader = {"models": catalog.model, "engines": catalog.engine, "workloads": catalog.workload}[family]
+    return loader(name)
 
 
 def listing(family: catalog.Family) -> list[Record]:
@@ -48,6 +49,15 @@ def _summary(family: catalog.Family, spec: Any) -> Record:
         }
     if family == "engines":
         return {"note": spec.note}
+    if family == "workloads":
+        return {
+            "isl": spec.isl.mean.value,
+            "osl": spec.osl.mean.value,
+            "cache_hit": spec.cache_hit.value,
+            "turns": spec.turns.value if spec.turns else None,
+            "average_to_peak": spec.average_to_peak.value if spec.average_to_peak else None,
+            "offline": spec.offline,
+        }
     if spec.scenario is not None:
         total, active = spec.scenario.total_parameters, spec.scenario.active_parameters
         return {
@@ -92,6 +102,11 @@ def hardware_records(name: str) -> list[Record]:
 def engine_records(name: str) -> list[Record]:
     """Return every figure of an engine, inherited ones included."""
     return _figures(catalog.label("engines", name), catalog.engine(name))
+
+
+def workload_records(name: str) -> list[Record]:
+    """Return every figure of a workload profile."""
+    return _figures(catalog.label("workloads", name), catalog.workload(name))
 
 
 def model_record(name: str, context: int, kv: str, weights: str | None) -> Record:

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from roofline.specs import engine, figure, hardware, model
+from roofline.specs import engine, figure, hardware, model, workload
 
 KINDS: dict[str, type[Any]] = {
     "hardware": hardware.Hardware,
     "hardware-class": hardware.HardwareClass,
     "model": model.Model,
     "engine": engine.Engine,
+    "workload": workload.Workload,
 }
 
 
@@ -46,8 +47,8 @@ def _docstrings(module: Any) -> dict[str, dict[str, str]]:
 def _describe(schema: dict[str, Any], cls_name: str) -> None:
     """Add each field's docstring as its description."""
     texts: dict[str, str] = {}
-    names = [cls_name, *(["Sourced"] if cls_name in ("Hardware", "HardwareClass", "Model", "Engine") else [])]
-    for module in (figure, hardware, model, engine):
+    names = [cls_name, *(["Sourced"] if cls_name in [cls.__name__ for cls in KINDS.values()] else [])]
+    for module in (figure, hardware, model, engine, workload):
         for name in names:
             texts = _docstrings(module).get(name, {}) | texts
     for key, entry in schema.get("properties", {}).items():
