@@ -232,6 +232,11 @@ def test_unreadable_user_folder(tmp_path: Path) -> None:
     assert "cannot read this folder" in one_line_error(roofline("hw", "list", ROOFLINE_PATH=str(tmp_path)))
 
 
+def test_user_folder_that_the_system_refuses_to_look_up() -> None:
+    # A path component above 255 bytes: the look-up itself fails (ENAMETOOLONG), as it does behind a closed folder.
+    one_line_error(roofline("hw", "list", ROOFLINE_PATH="/" + 300 * "a"))
+
+
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_bytes(b"\xff\xfe\x00name")
@@ -246,7 +251,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
         (["--engine", "vlm"], "unknown engine 'vlm' (did you mean 'vllm'"),
         (["--weights", "fp9"], "unknown dtype 'fp9'"),
         (["--batch", "0"], "--batch: 0 is out of range"),
-        (["--batch", "-1"], "--batch: '-1' is not a whole number"),
+        (["--batch", "-1"], "--batch: -1 is out of range"),
         (["--batch", "nan"], "--batch: 'nan' is not a whole number"),
         (["--batch", "1e400"], "--batch"),
         (["--context", "99999999999999999999"], "--context: 99,999,999,999,999,999,999 is out of range"),

@@ -51,12 +51,20 @@ def folders() -> list[tuple[str, Path]]:
     """Return (origin, folder) in the order of precedence; origin is ``path``, ``user`` or ``shipped``."""
     found = [("path", Path(p).expanduser()) for p in os.environ.get("ROOFLINE_PATH", "").split(os.pathsep) if p]
     for _, folder in found:
-        if not folder.is_dir():
+        if not _is_folder(folder):
             raise RooflineError(f"ROOFLINE_PATH: {folder} is not a folder; mend or unset the variable")
     user = _user_folder()
-    if user.is_dir():
+    if _is_folder(user):
         found.append(("user", user))
     return [*found, ("shipped", shipped_folder())]
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether a folder is there; one that the user may not even look for is an error, not an absence."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise RooflineError(f"{path}: cannot read this folder ({error.strerror}); check its permissions") from None
 
 
 def _user_folder() -> Path:
@@ -69,7 +77,7 @@ def files(family: Family) -> Iterator[tuple[str, str, Path]]:
     """Yield (origin, stem, path) of every spec file of a family, in the order of precedence."""
     for origin, folder in folders():
         place = folder / family
-        if not place.is_dir():
+        if not _is_folder(place):
             continue
         try:
             paths = sorted(place.glob("*.toml"))

@@ -96,7 +96,7 @@ def example(dimension: str) -> str:
     }[dimension]
 
 
-_COUNT = re.compile(r"^([0-9][0-9_]*(?:\.[0-9]+)?)(k|K|Ki|M|Mi)?$")
+_COUNT = re.compile(r"^(-?[0-9][0-9_]*(?:\.[0-9]+)?)(k|K|Ki|M|Mi)?$")
 #: Larger than any context or batch that makes sense; beyond it arithmetic on floats is no longer exact.
 MAX_COUNT = 2**40
 
