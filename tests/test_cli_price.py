@@ -185,7 +185,7 @@ def test_mix(tmp_path: Path) -> None:
         (("price", "show", "gpt-5.5", "--prices", "/nowhere.csv"), "/nowhere.csv"),
         (("price", "compare", "--hw", "b200", "--model", "llama-2-7b"), "no list price for model 'llama-2-7b'"),
         (("price", "compare", "--hw", "b200", "--model", "deepseek-v3", "--usd-per-kwh", "-1"), "--usd-per-kwh: -1"),
-        (("session", "--profile", "nap"), "unknown session profile 'nap'"),
+        (("session", "--profile", "nap"), "unknown workload 'nap'"),
         (("session", "--isl", "1k", "--osl", "10", "--turns", "2", "--cache-hit", "1.5"), "a hit rate is from 0 to 1"),
         (("session", "--isl", "1k", "--profile", "coding-agent"), "each describe a session"),
         (("session", "--system", "20k"), "--new is missing"),

@@ -51,8 +51,7 @@ def _owner_options(command: shared.Command) -> shared.Command:
 @click.option("--rate", type=float, help="Load: requests per second in the mean; utilisation and replicas follow.")
 @click.option("--average-to-peak", type=float, help="Mean over peak load; the profile's, else 0.35.")
 @click.option("--batch-share", type=float, default=0.0, help="Share of the requests that may wait for idle hours.")
-@click.option("--ttft", type=float, help="Promise: first token within so many seconds.")
-@click.option("--tpot", type=float, help="Promise: later tokens within so many seconds each.")
+@shared.promise_options
 @click.option("--drafted", type=int, help="Speculation: tokens drafted per step.")
 @click.option("--accepted", type=float, help="Speculation: tokens a step yields in the mean.")
 @click.option("--disaggregated", is_flag=True, help="Prefill and decode on pools of their own.")
@@ -75,7 +74,7 @@ def cost_command(context_: click.Context, /, batch: str, context: str, isl: str,
     nothing else.
 
     \b
-    roofline cost --hw h100 --model llama-3.3-70b --chips 4 --weights fp8 --profile chat --rate 20 --tpot 0.03
+    roofline cost --hw h100 --model llama-3.3-70b --chips 4 --weights fp8 --profile chat --rate 20 --tpot 30ms
     roofline cost --hw b200 --model gpt-oss-120b --isl 8k --osl 1k --versus-api 0.15,0.60 --samples 100000
     roofline cost --hw h100,mi300x --model llama-3.3-70b --batch 64 --utilisation 0.4
     """
@@ -201,10 +200,6 @@ def _rules(batch: str | None, options: dict[str, Any]) -> Rules:
     from roofline.cli.serve import _speculation
     from roofline.cost.copies import Rules
 
-    for name in ("ttft", "tpot"):
-        value = options[name]
-        if value is not None and not 0 < value < 1e9:
-            raise RooflineError(f"--{name}: {value:g} is out of range; it must be above 0 seconds")
     if not 0 <= options["residence"] < 1e12:
         raise RooflineError(f"--residence: {options['residence']:g} is out of range; it must be zero or more seconds")
     sizes = axes.counts(batch, "--batch") if batch else [None]

@@ -56,6 +56,25 @@ _OUT = (
 )
 
 
+def _seconds(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """Read a time above zero, with its unit or in seconds."""
+    if text is None:
+        return None
+    try:
+        seconds = parse_quantity(text, "s")
+    except RooflineError as error:
+        raise RooflineError(f"{option.opts[0]}: {error}") from None
+    if not 0 < seconds < 1e9:
+        raise RooflineError(f"{option.opts[0]}: {text} is out of range; it must be above 0 seconds")
+    return seconds
+
+
+_PROMISE = (
+    ("--ttft", {"callback": _seconds, "metavar": "TIME", "help": "Promise: first token within this time, e.g. 2s."}),
+    ("--tpot", {"callback": _seconds, "metavar": "TIME", "help": "Promise: later tokens in this each, e.g. 20ms."}),
+)
+
+
 def _add(options: tuple[tuple[str, dict[str, Any]], ...]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for flag, settings in reversed(options):
@@ -68,6 +87,7 @@ def _add(options: tuple[tuple[str, dict[str, Any]], ...]) -> Callable[[Command],
 where_options = _add(_WHERE)
 money_options = _add(_MONEY)
 output_options = _add(_OUT)
+promise_options = _add(_PROMISE)
 
 
 def point_options(*flags: str) -> Callable[[Command], Command]:

@@ -23,8 +23,7 @@ from roofline.workload import Speculation
 @click.option("--cache-hit", type=float, default=0.0, show_default=True, help="Share of the prompt that is cached.")
 @click.option("--drafted", type=int, help="Speculation: tokens drafted per step.")
 @click.option("--accepted", type=float, help="Speculation: tokens a step yields in the mean, from 1 to drafted + 1.")
-@click.option("--ttft", type=float, help="Promise: first token within so many seconds.")
-@click.option("--tpot", type=float, help="Promise: later tokens within so many seconds each.")
+@shared.promise_options
 @shared.money_options
 @shared.output_options
 def serve_command(
@@ -46,7 +45,7 @@ def serve_command(
 
     \b
     roofline serve --hw h100 --model llama-3.3-70b --weights fp8 --isl 1k --osl 1k --concurrency 1,2,4..256
-    roofline serve --hw b200 --model gpt-oss-120b --isl 8k --osl 1k --rate 2 --tpot 0.02 --ttft 2
+    roofline serve --hw b200 --model gpt-oss-120b --isl 8k --osl 1k --rate 2 --tpot 20ms --ttft 2s
     """
     price = shared.money(options)
     requests = list(shared.requests(options))
@@ -58,9 +57,6 @@ def serve_command(
         raise RooflineError(f"--rate: {rate} is out of range; it must be above 0")
     if not 0 <= cache_hit < 1:
         raise RooflineError(f"--cache-hit: {cache_hit} is out of range; it must be at least 0 and below 1")
-    for name, value in (("--ttft", ttft), ("--tpot", tpot)):
-        if value is not None and not 0 < value < 1e9:
-            raise RooflineError(f"{name}: {value} is out of range; it must be above 0 seconds")
     speculation = _speculation(drafted, accepted)
     loads: list[tuple[str, float | None]] = [("saturated", None)]
     if concurrency:

@@ -21,7 +21,7 @@ _FLAT = ("isl", "osl", "cache_hit")
 
 @click.command("session")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--profile", help=f"Measured session: {', '.join(usage.PROFILES)} (the first by default).")
+@click.option("--profile", help="A workload profile's calls; by default coding-agent.")
 @click.option("--system", metavar="TOKENS", help="Growing session: system prompt and tools.")
 @click.option("--new", metavar="TOKENS", help="Growing session: new input tokens per turn.")
 @click.option("--out", metavar="TOKENS", help="Growing session: output tokens per turn.")
@@ -129,7 +129,7 @@ def _session(files: tuple[Path, ...], options: dict[str, Any]) -> usage.Session:
     if given["--isl, --osl, --cache-hit"]:
         isl, osl, count = (_tokens(alike | {"turns": turns}, name) for name in ("isl", "osl", "turns"))
         return usage.flat(isl, osl, alike["cache_hit"] or 0.0, count)
-    return usage.profile(profile or next(iter(usage.PROFILES)))
+    return usage.profile(profile or "coding-agent")
 
 
 def _tokens(texts: dict[str, Any], name: str) -> int:

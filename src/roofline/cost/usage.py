@@ -52,28 +52,19 @@ class Session:
         return float(sum(getattr(call, kind) * call.count for call in self.calls))
 
 
-#: Measured sessions. TraceLab's means per call are its sums, 2.34B fresh, 52.6B cached and 186.9M output tokens, over
-#: 357,161 calls.
-PROFILES = {
-    "coding-agent": Session(
-        (Call(fresh=6_552, cached=147_272, written=0, output=523, count=84),),
-        "coding-agent",
-        "TraceLab, arXiv 2606.30560: means of 357,161 calls in 4,265 sessions of Claude Code and Codex",
-    ),
-    "light-agent": Session(
-        (Call(fresh=9_630, cached=86_670, written=0, output=213, count=40),),
-        "light-agent",
-        "SemiAnalysis 2026-05: medians of 96.3k input and 213 output; 90 % hits and 40 calls are assumed",
-    ),
-}
-
-
 def profile(name: str) -> Session:
-    """Return a measured profile by name."""
-    known = {catalog.key(one): session for one, session in PROFILES.items()}
-    if catalog.key(name) not in known:
-        raise RooflineError(f"unknown session profile {name!r}; the profiles are {', '.join(PROFILES)}")
-    return known[catalog.key(name)]
+    """Return the session of a workload profile: its calls, all of mean length; one call where it counts no turns.
+
+    Raises
+    ------
+    RooflineError
+        If no profile has that name; the message suggests the nearest.
+    """
+    spec = catalog.workload(name)
+    isl, hits = spec.isl.mean.value, spec.cache_hit.value
+    turns = round(spec.turns.value) if spec.turns else 1
+    call = Call(isl * (1 - hits), isl * hits, 0.0, spec.osl.mean.value, turns)
+    return Session((call,), spec.name, spec.source or "", (spec.note.rstrip("."),) if spec.note else ())
 
 
 def growing(system: int, new: int, output: int, turns: int) -> Session:
