@@ -29,7 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ROOFLINE_PATH"] = str(ROOT / "bench" / "priors")
 
-from roofline import calibrate, catalog  # noqa: E402 (the priors must be chosen first)
+from roofline import calibrate, catalog, constants  # noqa: E402 (the priors must be chosen first)
 from roofline.calibrate import Parameter  # noqa: E402
 from roofline.calibration import dump  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
@@ -108,7 +108,7 @@ def parameters(rows: list) -> list[Parameter]:
         if not system.spatial:
             classes[system.hardware.hardware_class] += 1
             chips[system.names[0]] += 1
-            engines[calibrate.engine_key(system)] += 1
+            engines[constants.engine_key(system)] += 1
     found = []
     for name, n in classes.items():
         if n >= 8:
@@ -157,7 +157,7 @@ def held_out(rows: list, key, parts: int | None, options) -> None:
             continue
         fit = calibrate.fit(train, parameters(train), rounds=options.rounds)
         kept, _ = calibrate.usable(test)
-        errors = [calibrate.log_error(m, lambda s, v=fit.values: calibrate.apply(s, v)) for m in kept]
+        errors = [calibrate.log_error(m, lambda s, v=fit.values: constants.apply(s, v)) for m in kept]
         if file:
             for m, error in zip(kept, errors, strict=True):
                 known = "calibrated" if parts else "transferred"

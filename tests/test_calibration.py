@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from roofline import calibrate, catalog, predict, validate
-from roofline.calibrate import Parameter
+from roofline import calibrate, catalog, constants, predict, validate
 from roofline.cli.main import cli
+from roofline.constants import Parameter
 from roofline.errors import RooflineError
 from roofline.measurements import read_csv
 
@@ -33,7 +33,7 @@ def made_up(path: Path, change: dict[Parameter, float]) -> Path:
         writer = csv.DictWriter(file, COLUMNS.split(), restval="")
         writer.writeheader()
         writer.writerows(rows)
-    values = [predict.predict(m, lambda s: calibrate.apply(s, change)).value for m in read_csv(path)]
+    values = [predict.predict(m, lambda s: constants.apply(s, change)).value for m in read_csv(path)]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS.split(), restval="")
         writer.writeheader()

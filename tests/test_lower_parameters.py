@@ -25,7 +25,7 @@ from roofline.lower.parameters import (
     routed_parameters,
     total_parameters,
 )
-from roofline.specs.model import Dense, Gqa, Indexer, Mla, Moe, NoFfn, NoMixer
+from roofline.specs.layers import Dense, Gqa, Indexer, Mla, Moe, NoFfn, NoMixer
 
 COUNTS = json.loads((Path(__file__).parent / "data" / "model_counts.json").read_text())["models"]
 

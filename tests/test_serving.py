@@ -127,7 +127,7 @@ def test_time_falls_or_stays_with_a_faster_chip(hw: str, model: str, figure: str
 def test_sharding_conserves_flops(model: str, tp: int, pp: int, dp: int, ep: int) -> None:
     """Divided over chips, matrix products are the same FLOPs in all; only what is replicated counts more often."""
     from roofline import catalog
-    from roofline.specs.model import Moe
+    from roofline.specs.layers import Moe
 
     spec = catalog.model(model)
     if ep > 1 and not any(isinstance(ffn, Moe) for ffn in spec.ffns.values()):

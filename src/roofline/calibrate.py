@@ -11,12 +11,12 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from roofline.constants import Parameter, apply
 from roofline.errors import RooflineError
 from roofline.predict import predict
-from roofline.specs.figure import Figure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,117 +24,8 @@ if TYPE_CHECKING:
 
     from roofline.system import System
 
-Scope = Literal["class", "chip", "engine"]
 #: Log error beyond which a row counts as an outlier.
 OUTLIER = 0.15
-#: Bounds by field: (low, high). Fields not named are fractions.
-BOUNDS: dict[str, tuple[float, float]] = {
-    "attention_decode_floor": (1e-6, 60e-6),
-    "attention_prefill_floor": (1e-6, 200e-6),
-    "kernel": (0.5e-6, 6e-6),
-    "collective": (1e-6, 60e-6),
-    "collective_per_doubling": (0.05e-6, 40e-6),
-    "collective_large": (5e-6, 200e-6),
-    "launch": (0.01e-6, 60e-6),
-    "launches_per_layer": (0.3, 60.0),
-    "launches_moe": (0.3, 60.0),
-    "launches_latent": (0.3, 60.0),
-    "launches_state": (0.3, 60.0),
-    "moe_floor": (0.3e-6, 60e-6),
-    "elementwise_passes": (1.0, 80.0),
-    "host_per_step": (0.02e-3, 40e-3),
-    "host_per_sequence": (0.02e-6, 300e-6),
-    "request": (0.3e-3, 400e-3),
-    "request_per_token": (0.02e-6, 60e-6),
-    "expert_imbalance": (1.0, 3.0),
-    "isolated": (0.8, 2.0),
-    "moe_width": (10.0, 2000.0),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One constant that a fit may move.
-
-    Attributes
-    ----------
-    scope : {"class", "chip", "engine"}
-        Whose constant it is.
-    name : str
-        Class, chip or engine; an engine's earlier releases are ``vllm<=2024-12``.
-    field, key : str
-        Field of Achieved or Engine, and the unit for a dictionary field.
-    """
-
-    scope: Scope
-    name: str
-    field: str
-    key: str = ""
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Least and largest value."""
-        return BOUNDS.get(self.field, (0.02, 1.0))
-
-    @property
-    def spread(self) -> float:
-        """How far the constant may drift from its start for one unit of loss, in log units."""
-        if self.field in ("gemm", "weights"):
-            return 0.15 if self.scope == "chip" else 0.2
-        return 0.6 if self.scope == "engine" else 0.4
-
-    def touches(self, system: System) -> bool:
-        """Return whether the constant matters to a system."""
-        if self.scope == "engine":
-            return engine_key(system) == self.name
-        if self.scope == "chip":
-            return system.names[0] == self.name
-        chip = system.hardware
-        if chip.hardware_class != self.name:
-            return False
-        own = getattr(chip.achieved, self.field)
-        return not (self.key in own if self.key else own is not None)
-
-    def value(self, system: System) -> float | None:
-        """Return the constant as a system has it now."""
-        if self.scope == "engine":
-            figure = getattr(system.engine, self.field)
-        else:
-            figure = getattr(system.rates.achieved, self.field)
-            figure = figure.get(self.key) if self.key else figure
-        return None if figure is None else float(figure.value)
-
-
-def engine_key(system: System) -> str:
-    """Return the engine and, for earlier releases, the epoch: ``vllm`` or ``vllm<=2024-12``."""
-    name, _, date = system.names[2].partition("@")
-    for epoch in system.engine.epochs if date else ():
-        if date <= epoch.until:
-            return f"{name}<={epoch.until}"
-    return name
-
-
-def apply(system: System, values: dict[Parameter, float]) -> System:
-    """Return a system with other constants."""
-    achieved, engine = system.rates.achieved, system.engine
-    fields: dict[str, Any] = {}
-    software: dict[str, Any] = {}
-    for parameter, value in values.items():
-        if not parameter.touches(system):
-            continue
-        if parameter.scope == "engine":
-            software[parameter.field] = Figure(value)
-        elif parameter.key:
-            fields[parameter.field] = {
-                **fields.get(parameter.field, getattr(achieved, parameter.field)),
-                parameter.key: Figure(value),
-            }
-        else:
-            fields[parameter.field] = Figure(value)
-    if not fields and not software:
-        return system
-    rates = replace(system.rates, achieved=replace(achieved, **fields), engine=replace(engine, **software))
-    return replace(system, rates=rates)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from roofline import calibrate, catalog
-from roofline.calibrate import Fit, Parameter
+from roofline import calibrate, catalog, constants
+from roofline.calibrate import Fit
+from roofline.constants import Parameter
 from roofline.errors import RooflineError, suggest
 from roofline.huggingface.toml import literal
 from roofline.measurements import Measurement, read, read_csv, sniff
@@ -75,22 +76,11 @@ def user_folder() -> Path:
     return Path(click.get_app_dir("roofline"))
 
 
-def read_rows(
-    file: Path,
-    hw: str | None,
-    model: str | None,
-    engine: str | None,
-    chips: int,
-    tp: int | None,
-    weights: str | None,
-    kv: str | None,
-) -> list[Measurement]:
-    """Read a benchmark file of any known kind; what its kind does not say comes from the arguments."""
+def read_rows(file: Path, **deployment: Any) -> list[Measurement]:
+    """Read a benchmark file of any known kind; `deployment` (see `measurements.read`) is what its kind does not say."""
     if sniff(file) == "csv":
         return read_csv(file)
-    return read(
-        file, hardware=hw, model=model, engine=engine or "", n_chips=chips, tp=tp or chips, weights=weights, kv=kv
-    )
+    return read(file, **{**deployment, "tp": deployment.get("tp") or deployment.get("n_chips")})
 
 
 def parameters(rows: Sequence[Measurement], wanted: Sequence[str] | None) -> list[Parameter]:
@@ -118,7 +108,7 @@ def parameters(rows: Sequence[Measurement], wanted: Sequence[str] | None) -> lis
                 found |= dict.fromkeys(Parameter("chip", system.names[0], field, unit) for unit in units)
         for field in ENGINE_FIELDS:
             if wanted is None or field in wanted:
-                found[Parameter("engine", calibrate.engine_key(system), field)] = None
+                found[Parameter("engine", constants.engine_key(system), field)] = None
     return list(found)
 
 

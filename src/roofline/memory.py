@@ -14,7 +14,7 @@ from roofline.lower.cache import cache_entries, state_bytes
 from roofline.lower.cores import heads_per_rank
 from roofline.lower.parameters import ffn_matrices, mixer_matrices, routed_parameters, total_parameters
 from roofline.lower.temporal import split_factor
-from roofline.specs.model import Compressed, Dense, Gqa, Mla, Moe
+from roofline.specs.layers import Compressed, Dense, Gqa, Mla, Moe
 
 if TYPE_CHECKING:
     from roofline.lower.rates import Rates

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from roofline import dtypes, kernel, serving, workload
-from roofline.errors import RooflineError
+from roofline import kernel, serving, workload
 from roofline.lower.table import OVERHEAD, Table
-from roofline.resolve import Request, resolve
-from roofline.specs.figure import Figure
+from roofline.row import SkippedError, batch_of, lengths, request_of, system_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +44,6 @@ class Prediction:
     high_factor: float = 1.25
 
 
-class SkippedError(RooflineError):
-    """A row that no prediction is given for, with its reason."""
-
-
 def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Prediction:
     """Return the prediction for a measurement.
 
@@ -72,7 +66,7 @@ def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Predict
         raise SkippedError("the source does not define its throughput")
     if m.mode == "disagg":
         return _disaggregated(m, adjust)
-    system = _system(request_of(m))
+    system = system_of(request_of(m))
     if adjust is not None:
         system = adjust(system)
     if system.spatial:
@@ -80,90 +74,6 @@ def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Predict
     if m.mode not in _PREDICTORS:
         raise SkippedError(f"mode {m.mode!r} is not predicted")
     return _PREDICTORS[m.mode](m, system)
-
-
-def request_of(m: Any) -> Request:
-    """Return the request of a row: its deployment, formats, and the engine as of its date."""
-    tp, pp, dp = int(m.tp or 1), int(m.pp or 1), int(m.dp or 1)
-    chips = int(m.n_chips or tp * pp * dp)
-    if tp * pp * dp != chips:
-        # Sources that count cores, or name only some degrees: the chips are what is sure.
-        dp = max(1, chips // (tp * pp)) if tp * pp <= chips and chips % (tp * pp) == 0 and dp == 1 else 1
-        if tp * pp * dp != chips:
-            tp, pp, dp = chips, 1, 1
-    ep = int(m.ep or 1)
-    if (tp * dp) % ep:
-        ep = 1
-    weights = dtype(m.weight_precision)
-    return Request(
-        m.hardware,
-        m.model,
-        f"{m.engine}@{m.date[:7]}" if m.engine and m.date else m.engine or None,
-        chips=chips,
-        tp=tp,
-        pp=pp,
-        dp=dp,
-        ep=ep,
-        weights=weights,
-        experts=dtype(getattr(m, "moe_precision", "") or ""),
-        kv=dtype(m.kv_precision),
-        cores=_cores(m.cores),
-        as_measured=True,
-    )
-
-
-def dtype(text: str | None) -> str | None:
-    """Return the canonical format of a row's cell; None where it says nothing."""
-    if not text:
-        return None
-    return dtypes.normalise(text.strip("?").split("/")[0].replace("-g32", "_g32"), "precision")
-
-
-def _cores(text: str | None) -> int | None:
-    if not text:
-        return None
-    width, _, height = text.partition("x")
-    return int(width) * int(height or 1)
-
-
-@lru_cache(maxsize=4096)
-def _system(asked: Request) -> System:
-    """Resolve a row's request; degrees that a source states for a model or chip that has none are dropped."""
-    try:
-        return _that_ran(resolve(asked, 1.0, 1024.0))
-    except RooflineError as error:
-        if "has no experts" in str(error) or "experts of" in str(error):
-            return _system(replace(asked, ep=1))
-        if "give --chips instead" in str(error):
-            return resolve(replace(asked, tp=None, pp=None, dp=None, ep=None), 1.0, 1024.0)
-        raise SkippedError(str(error)) from None
-
-
-def _that_ran(system: System) -> System:
-    """Return a system whose memory holds what the row says it held.
-
-    Engines keep a share of memory free that a benchmark may use, and some keep parts of a model in narrower formats
-    than the row names; where our count leaves no room, room is not what limits the batch.
-    """
-    if system.spatial or system.memory.max_batch(1024.0) >= 4:
-        return system
-    engine = replace(system.engine, kv_memory=Figure(1.0), max_batch=Figure(256.0))
-    wider = replace(system, rates=replace(system.rates, engine=engine))
-    if wider.memory.max_batch(1024.0) >= 4:
-        return wider
-    return replace(system, rates=replace(system.rates, engine=replace(engine, kv_memory=Figure(1e3))))
-
-
-def _lengths(m: Any) -> tuple[float, float]:
-    if m.isl is None or m.osl is None:
-        raise SkippedError("the row states no lengths")
-    return float(max(1, m.isl)), float(max(1, m.osl))
-
-
-def _needs_batch(m: Any) -> float:
-    if m.batch is None:
-        raise SkippedError("the row states no batch or concurrency")
-    return float(m.batch)
 
 
 def _from_service(m: Any, system: System, service: Service) -> Prediction:
@@ -194,8 +104,8 @@ def _from_service(m: Any, system: System, service: Service) -> Prediction:
 def _static(m: Any, system: System) -> Prediction:
     if m.metric == "ttft_ms" and m.osl is None and m.isl is not None:
         return _prefill(m, system)
-    isl, osl = _lengths(m)
-    batch = _needs_batch(m)
+    isl, osl = lengths(m)
+    batch = batch_of(m)
     service = workload.static_batch(system, batch, isl, osl)
     if m.metric == "e2e_latency_ms":
         return Prediction(1e3 * batch / service.requests_per_second, False, system)
@@ -203,12 +113,12 @@ def _static(m: Any, system: System) -> Prediction:
 
 
 def _concurrency(m: Any, system: System) -> Prediction:
-    isl, osl = _lengths(m)
-    return _from_service(m, system, workload.closed_loop(system, _needs_batch(m), isl, osl))
+    isl, osl = lengths(m)
+    return _from_service(m, system, workload.closed_loop(system, batch_of(m), isl, osl))
 
 
 def _saturated(m: Any, system: System) -> Prediction:
-    isl, osl = _lengths(m)
+    isl, osl = lengths(m)
     batch = float(m.batch) if m.batch else None
     return _from_service(m, system, workload.saturated(system, isl, osl, batch))
 
@@ -232,7 +142,7 @@ def _decode(m: Any, system: System) -> Prediction:
     if m.isl is None:
         raise SkippedError("the row states no context")
     isl, osl = float(m.isl), float(m.osl or 1)
-    batch = _needs_batch(m)
+    batch = batch_of(m)
     step = workload.mean_decode(system, batch, max(1.0, isl), osl)
     return _from_service(m, system, workload.Service(step, step, batch / (osl * step), batch, isl, osl))
 
@@ -240,8 +150,8 @@ def _decode(m: Any, system: System) -> Prediction:
 def _low_latency(m: Any, system: System) -> Prediction:
     if m.metric == "ttft_ms":
         return _prefill(m, system)
-    isl, osl = _lengths(m)
-    service = workload.static_batch(system, _needs_batch(m), isl, osl)
+    isl, osl = lengths(m)
+    service = workload.static_batch(system, batch_of(m), isl, osl)
     if m.metric == "e2e_latency_ms":
         return Prediction(1e3 * service.latency, False, system)
     return _from_service(m, system, service)
@@ -251,15 +161,17 @@ def _disaggregated(m: Any, adjust: Callable[[System], System] | None) -> Predict
     pools = {name: tuple(map(int, rest)) for name, *rest in _POOL.findall(m.notes or "")}
     if set(pools) != {"prefill", "decode"}:
         raise SkippedError("the row does not state the shapes of its pools")
-    isl, osl = _lengths(m)
+    isl, osl = lengths(m)
 
     def pool(name: str) -> workload.Pool:
         copies, tp, dp, ep = pools[name]
-        system = _system(replace(request_of(m), chips=tp * dp, tp=tp, pp=1, dp=dp, ep=ep if (tp * dp) % ep == 0 else 1))
+        system = system_of(
+            replace(request_of(m), chips=tp * dp, tp=tp, pp=1, dp=dp, ep=ep if (tp * dp) % ep == 0 else 1)
+        )
         return workload.Pool(adjust(system) if adjust else system, copies)
 
     prefill, decode = pool("prefill"), pool("decode")
-    service = workload.disaggregated(prefill, decode, _needs_batch(m), isl, osl)
+    service = workload.disaggregated(prefill, decode, batch_of(m), isl, osl)
     return _from_service(m, decode.system, service)
 
 
@@ -272,7 +184,7 @@ def _step(m: Any, system: System) -> Prediction:
     """Predict kernel time alone: the row holds no host time."""
     if m.isl is None:
         raise SkippedError("the row states no lengths")
-    batch, tokens = _needs_batch(m), float(m.isl)
+    batch, tokens = batch_of(m), float(m.isl)
     if m.mode == "step_decode":
         table, n, past = system.decode, 1.0, tokens - 1.0
     else:

@@ -12,7 +12,8 @@ from roofline.memory import chips_needed, context_parallel_limit, indivisible, t
 from roofline.specs.deployment import Deployment
 from roofline.specs.engine import Engine
 from roofline.specs.hardware import Achieved, Hardware
-from roofline.specs.model import Model, Moe
+from roofline.specs.layers import Moe
+from roofline.specs.model import Model
 from roofline.system import System
 from roofline.units import check_count
 

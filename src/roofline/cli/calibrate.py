@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +12,16 @@ from roofline.errors import RooflineError
 
 @click.command("calibrate")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--hw", help="Chip, where the file does not name it (load generators' files never do).")
+@click.option("--hw", "hardware", help="Chip, where the file does not name it (load generators' files never do).")
 @click.option("--model", help="Model, where the file does not name it.")
 @click.option("--engine", help="Engine, where the file does not name it.")
 @click.option(
-    "--chips", type=int, default=1, show_default=True, help="Chips that served it, for load generators' files."
+    "--chips",
+    "n_chips",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Chips that served it, for load generators' files.",
 )
 @click.option("--tp", type=int, help="Tensor parallel degree, for load generators' files.")
 @click.option("--weights", help="Format of the weights, for load generators' files.")
@@ -27,19 +33,7 @@ from roofline.errors import RooflineError
     "--output", "-o", type=click.Path(path_type=Path), help="Catalogue folder to write to; default: your own."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files of the folder that exist.")
-def calibrate_command(
-    file: Path,
-    hw: str | None,
-    model: str | None,
-    engine: str | None,
-    chips: int,
-    tp: int | None,
-    weights: str | None,
-    kv: str | None,
-    fields: str | None,
-    output: Path | None,
-    overwrite: bool,
-) -> None:
+def calibrate_command(file: Path, fields: str | None, output: Path | None, overwrite: bool, **deployment: Any) -> None:
     """Fit a chip's and an engine's constants to your own benchmark file.
 
     FILE has the columns of measurements/*.csv, or is the result of `vllm bench serve`, SGLang's bench_serving, AIPerf
@@ -52,7 +46,7 @@ def calibrate_command(
     """
     from roofline import calibration
 
-    rows = calibration.read_rows(file, hw, model, engine, chips, tp, weights, kv)
+    rows = calibration.read_rows(file, **deployment)
     wanted = [name.strip() for name in fields.split(",")] if fields else None
     found = calibration.run(rows, wanted, lambda text: click.echo(text, err=True))
     before, after = found.median_errors

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from roofline import axes, evaluate
+from roofline import axes, service
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
@@ -66,8 +66,8 @@ def serve_command(
     elif rate is not None:
         loads = [("rate", rate)]
     shared.check_size(len(requests) * len(inputs) * len(answers) * len(loads))
-    slo = evaluate.Promise(ttft, tpot)
-    records = evaluate.serve(
+    slo = service.Promise(ttft, tpot)
+    records = service.serve(
         requests,
         inputs,
         answers,

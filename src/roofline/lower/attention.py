@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roofline.lower.matrices import Matrix
-from roofline.specs.model import Compressed, Gqa, Indexer, Mla
+from roofline.specs.layers import Compressed, Gqa, Indexer, Mla
 
 
 def gqa_matrices(mixer: Gqa, d_model: int) -> tuple[Matrix, ...]:

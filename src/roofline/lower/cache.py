@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roofline.lower.linear import linear_state_bytes
-from roofline.specs.model import Compressed, Gqa, Indexer, Mixer, Mla, Model, NoMixer
+from roofline.specs.layers import Compressed, Gqa, Indexer, Mixer, Mla, NoMixer
+from roofline.specs.model import Model
 
 
 @dataclass(frozen=True, slots=True)

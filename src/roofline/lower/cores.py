@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from roofline import kernel
 from roofline.dtypes import BYTES
 from roofline.lower.table import KV, Row
-from roofline.specs.model import Compressed, GatedDeltaNet, Gqa, Indexer, Kda, Lightning, Mamba2, Mla
+from roofline.specs.layers import Compressed, GatedDeltaNet, Gqa, Indexer, Kda, Lightning, Mamba2, Mla
 
 if TYPE_CHECKING:
     from roofline.lower.rates import Rates
-    from roofline.specs.model import Mixer
+    from roofline.specs.layers import Mixer
 
 
 def heads_per_rank(heads: int, tp: int) -> int:

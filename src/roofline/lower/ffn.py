@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roofline.lower.matrices import Matrix
-from roofline.specs.model import Dense, Ffn, Moe
+from roofline.specs.layers import Dense, Ffn, Moe
 
 
 def ffn_matrices(ffn: Ffn, d_model: int) -> tuple[Matrix, ...]:

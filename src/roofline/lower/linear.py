@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roofline.lower.matrices import Matrix
-from roofline.specs.model import GatedDeltaNet, Kda, Lightning, Mamba2
+from roofline.specs.layers import GatedDeltaNet, Kda, Lightning, Mamba2
 
 Linear = GatedDeltaNet | Kda | Lightning | Mamba2
 

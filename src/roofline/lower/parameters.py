@@ -19,7 +19,8 @@ from roofline.lower.attention import (
 from roofline.lower.ffn import ffn_matrices, ffn_vectors, routed_elements, routed_vectors
 from roofline.lower.linear import linear_matrices, linear_vectors
 from roofline.lower.matrices import Matrix
-from roofline.specs.model import Compressed, Gqa, Mixer, Mla, Model, Moe, NoMixer
+from roofline.specs.layers import Compressed, Gqa, Mixer, Mla, Moe, NoMixer
+from roofline.specs.model import Model
 
 __all__ = [
     "active_parameters",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from roofline.specs.engine import Engine
     from roofline.specs.figure import Figure
     from roofline.specs.hardware import Achieved, Hardware, Link
-    from roofline.specs.model import Ffn, Mixer
+    from roofline.specs.layers import Ffn, Mixer
 
 #: Query rows that share a cache entry and fill a matrix unit's tile; below it decode attention wastes the unit.
 TILE_ROWS = 64

@@ -22,12 +22,13 @@ from roofline.errors import RooflineError
 from roofline.lower.cache import cache_entries
 from roofline.lower.parameters import ffn_matrices, mixer_matrices
 from roofline.lower.table import KV, LINK, OVERHEAD, WEIGHTS, Row, Table
-from roofline.specs.model import Moe
+from roofline.specs.layers import Moe
 
 if TYPE_CHECKING:
     from roofline.lower.rates import Rates
     from roofline.specs.engine import SpatialEngine
-    from roofline.specs.model import Ffn, Mixer, Model
+    from roofline.specs.layers import Ffn, Mixer
+    from roofline.specs.model import Model
 
 
 def stages(model: Model, rates: Rates) -> int:

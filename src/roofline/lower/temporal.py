@@ -13,12 +13,13 @@ from roofline.lower.collectives import collective
 from roofline.lower.cores import core_rows, heads_per_rank
 from roofline.lower.parameters import ffn_matrices, mixer_matrices
 from roofline.lower.table import OVERHEAD, Row, Table
-from roofline.specs.model import Gqa, Moe
+from roofline.specs.layers import Gqa, Moe
 
 if TYPE_CHECKING:
     from roofline.lower.matrices import Matrix
     from roofline.lower.rates import Rates
-    from roofline.specs.model import Ffn, Mixer, Model
+    from roofline.specs.layers import Ffn, Mixer
+    from roofline.specs.model import Model
 
 #: Hidden states travel between operations and chips in 16 bits.
 ACTIVATION_BYTES = 2.0

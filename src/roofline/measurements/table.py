@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from roofline.errors import RooflineError, suggest
 from roofline.measurements.record import METRIC_ALIASES, METRICS, MODES, Measurement
@@ -21,6 +22,11 @@ COLUMNS = (
     *("id", "source", "source_ref", "date", "hardware", "n_chips", "tp", "pp", "dp", "ep", "engine", "engine_version"),
     *("model", "weight_precision", "kv_precision", "act_precision", "mode", "isl", "osl", "batch", "metric", "value"),
     *("spec_decode", "cores", "notes", "moe_precision", "moe_tp"),
+)
+_COUNTS = ("n_chips", "tp", "pp", "dp", "ep", "batch", "moe_tp")
+_TEXTS = (
+    *("id", "source", "source_ref", "date", "engine", "engine_version", "weight_precision", "kv_precision"),
+    *("act_precision", "cores", "notes", "moe_precision"),
 )
 #: Cells wider than this are not read by the csv module [characters].
 _WIDEST = csv.field_size_limit()
@@ -133,6 +139,8 @@ def measurement(
     for name in REQUIRED:
         if not text(name):
             raise RooflineError(f"{where}, column {name}: the cell is empty")
+    cells: dict[str, Any] = {name: text(name) for name in _TEXTS}
+    cells |= {name: _count(text(name), name, where) for name in _COUNTS}
     metric = _known(text("metric"), "metric", METRICS, where)
     return Measurement(
         hardware=text("hardware"),
@@ -141,28 +149,10 @@ def measurement(
         metric=METRIC_ALIASES.get(metric, metric),
         value=_value(text("value"), where),
         row=row,
-        id=text("id"),
-        source=text("source"),
-        source_ref=text("source_ref"),
-        date=text("date"),
-        n_chips=_count(text("n_chips"), "n_chips", where),
-        tp=_count(text("tp"), "tp", where),
-        pp=_count(text("pp"), "pp", where),
-        dp=_count(text("dp"), "dp", where),
-        ep=_count(text("ep"), "ep", where),
-        engine=text("engine"),
-        engine_version=text("engine_version"),
-        weight_precision=text("weight_precision"),
-        kv_precision=text("kv_precision"),
-        act_precision=text("act_precision"),
+        **cells,
         isl=_tokens(text("isl"), "isl", where),
         osl=_tokens(text("osl"), "osl", where),
-        batch=_count(text("batch"), "batch", where),
         spec_decode=text("spec_decode").lower(),
-        cores=text("cores"),
-        notes=text("notes"),
-        moe_precision=text("moe_precision"),
-        moe_tp=_count(text("moe_tp"), "moe_tp", where),
         extra=extra,
         raw=raw,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from roofline.report.pages import dollars, head, rate, settings
 from roofline.report.record import Record
 from roofline.report.table import Block
+from roofline.report.words import dollars, head, rate, settings
 from roofline.units import format_si, significant
 
 #: What one page is about; a change of any begins another.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from roofline.report.listings import figures_page, list_page, model_page
 from roofline.report.record import Record
 from roofline.report.table import Block
+from roofline.report.tables import OUTPUTS, compare_page, explain_page, many
+from roofline.report.words import chip_word, dollars, head, rate, settings, size
 from roofline.units import format_si, significant
 
 
@@ -20,7 +22,7 @@ def blocks(kind: str, records: list[Record]) -> list[Block]:
         return fit_page(records[0])
     if kind in SPECIAL:
         return SPECIAL[kind](records)
-    if kind not in _OUTPUTS:
+    if kind not in OUTPUTS:
         from roofline.report import money
 
         return money.PAGES[kind](records)
@@ -32,45 +34,9 @@ def _one_point(records: list[Record]) -> bool:
     return len({tuple(r.get(k) for k in keys) for r in records}) == 1
 
 
-def rate(value: float | None) -> str:
-    """Tokens per second."""
-    return "-" if value is None else significant(value)
-
-
-def dollars(value: float | None) -> str:
-    """Dollars with three significant digits."""
-    return "-" if value is None else f"${significant(value)}"
-
-
-def size(value: float) -> str:
-    """Bytes with a decimal prefix."""
-    return format_si(value, "B")
-
-
 def _span(record: Record, key: str, show: Callable[[float], str] = rate) -> str:
     low, high = record.get(f"{key}_low"), record.get(f"{key}_high")
     return f"{show(low)} to {show(high)}" if low is not None and high is not None else ""
-
-
-def chip_word(record: Record) -> str:
-    """Return what one unit of this hardware is called."""
-    if record["execution"] != "spatial":
-        return "chips"
-    return "wafers" if str(record["hardware"]).startswith("wse") else "chips"
-
-
-def head(record: Record, what: str) -> str:
-    """Return the headline of a page: what runs where."""
-    shape = " x ".join(f"{k} {record[k]}" for k in ("tp", "pp", "dp", "ep") if record.get(k, 1) != 1)
-    chips = f"{record['chips']:,} x {record['hardware']}" + (f" ({shape})" if shape else "")
-    proxy = f" (as {record['proxy']}, the {record['scenario']} end of its scenario)" if "proxy" in record else ""
-    return f"{record['model']}{proxy} on {chips}, {what}"
-
-
-def settings(record: Record) -> str:
-    """Return the line that names formats and engine."""
-    experts = f", experts {record['experts_dtype']}" if record["experts_dtype"] != record["weights_dtype"] else ""
-    return f"weights {record['weights_dtype']}{experts}, KV cache {record['kv_dtype']}, engine {record['engine']}"
 
 
 def storage_rows(record: Record) -> list[list[str]]:
@@ -257,299 +223,6 @@ def fit_page(record: Record) -> list[Block]:
     verdict = f"Fits; KV cache is {share:.0%} of what is stored." if record["fits"] else not_fitting(record)[0]
     pages.append(Block(notes=[verdict]))
     return [*pages, *_warnings(record)]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,.0f}" if value == int(value) else significant(value)
-
-
-def _time(value: float) -> str:
-    return format_si(value, "s")
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-_INPUTS = [
-    ("chip", "hardware", _text),
-    ("model", "model", _text),
-    ("scenario", "scenario", _text),
-    ("engine", "engine", _text),
-    ("estimate", "estimate", _text),
-    ("chips", "chips", _text),
-    ("tp", "tp", _text),
-    ("pp", "pp", _text),
-    ("dp", "dp", _text),
-    ("ep", "ep", _text),
-    ("weights", "weights_dtype", _text),
-    ("kv", "kv_dtype", _text),
-    ("batch", "batch", _text),
-]
-_OUTPUTS: dict[str, list[tuple[str, str, Callable[[Any], str]]]] = {
-    "decode": [
-        ("context", "context_tokens", _text),
-        ("fits", "fits", _yes),
-        ("users", "users", _text),
-        ("tok/s/user", "tokens_per_second_per_user", rate),
-        ("tok/s", "tokens_per_second", rate),
-        ("tok/s/chip", "tokens_per_second_per_chip", rate),
-        ("TPOT", "tpot_seconds", _time),
-        ("bound", "bound", _text),
-        ("$/M out", "usd_per_million_output_tokens", dollars),
-    ],
-    "prefill": [
-        ("prompt", "isl", _text),
-        ("fits", "fits", _yes),
-        ("TTFT", "ttft_seconds", _time),
-        ("tok/s", "tokens_per_second", rate),
-        ("tok/s/chip", "tokens_per_second_per_chip", rate),
-        ("bound", "bound", _text),
-        ("$/M in", "usd_per_million_input_tokens", dollars),
-    ],
-    "fit": [
-        ("context", "context_tokens", _text),
-        ("fits", "fits", _yes),
-        ("weights", "weights_bytes", size),
-        ("KV/user", "kv_bytes_per_user", size),
-        ("KV", "kv_bytes", size),
-        ("on chip", "on_chip", _yes),
-        ("users", "users", _text),
-        ("longest", "max_context", _text),
-        ("needed", "chips_needed", _text),
-    ],
-    "serve": [
-        ("load", "load", _text),
-        ("users", "concurrency", _text),
-        ("ISL", "isl", _text),
-        ("OSL", "osl", _text),
-        ("fits", "fits", _yes),
-        ("TTFT", "ttft_seconds", _time),
-        ("p99 TTFT", "ttft_p99_seconds", _time),
-        ("TPOT", "tpot_seconds", _time),
-        ("tok/s/user", "tokens_per_second_per_user", rate),
-        ("req/s", "requests_per_second", rate),
-        ("tok/s", "tokens_per_second", rate),
-        ("tok/s/chip", "tokens_per_second_per_chip", rate),
-        ("TTFT kept", "meets_ttft", _yes),
-        ("TPOT kept", "meets_tpot", _yes),
-        ("good req/s", "goodput_requests_per_second", rate),
-        ("$/M out", "usd_per_million_output_tokens", dollars),
-    ],
-    "cost": [
-        ("basis", "price_basis", _text),
-        ("date", "price_date", _text),
-        ("$/chip/h", "usd_per_chip_hour", dollars),
-        ("$/h", "usd_per_hour", dollars),
-        ("util.", "utilisation", lambda v: f"{v:.0%}"),
-        ("$/M in", "usd_per_million_input_tokens", dollars),
-        ("$/M out", "usd_per_million_output_tokens", dollars),
-        ("$/M", "usd_per_million_tokens", dollars),
-        ("tok/s", "tokens_per_second", rate),
-    ],
-}
-#: Shown even where all points agree.
-_ALWAYS = {"hardware", "model", "chips", "batch", "context_tokens", "isl"}
-
-
-def many(kind: str, records: list[Record]) -> Block:
-    """Return a table of many points: inputs that vary and the usual outputs; what all share stands below."""
-    columns = [*_INPUTS, *_OUTPUTS[kind]]
-    shown, shared = [], []
-    outputs = {key for _, key, _ in _OUTPUTS[kind]}
-    for title, key, show in columns:
-        values = {repr(record.get(key)) for record in records}
-        if all(key not in record for record in records):
-            continue
-        if len(values) > 1 or key in _ALWAYS or key in outputs:
-            shown.append((title, key, show))
-        elif key not in ("estimate",) and records[0].get(key) != 1:
-            shared.append(f"{title} {show(records[0][key])}")
-    rows = [[show(r[key]) if key in r else "-" for _, key, show in shown] for r in records]
-    notes = [", ".join(shared)] if shared else []
-    if any("usd_per_hour" in r for r in records) and kind in ("decode", "prefill", "serve"):
-        notes.append(price_note(records))
-    if any(not r.get("fits", True) for r in records):
-        notes.append("Where it does not fit no throughput is given; `roofline fit` says what would.")
-    notes += [f"Note: {text}." for text in dict.fromkeys(w for r in records for w in r.get("warnings", ()))]
-    return Block(header=[title for title, _, _ in shown], rows=rows, notes=notes)
-
-
-def price_note(records: list[Record]) -> str:
-    """Return the line that names each chip's price basis, date and the utilisation."""
-    seen = {}
-    for record in records:
-        if "usd_per_hour" in record:
-            each = dollars(record["usd_per_hour"] / record["chips"])
-            date = f", {record['price_date']}" if "price_date" in record else ""
-            seen[record["hardware"]] = (
-                f"{record['hardware']} {each}/h ({record['price_basis'].replace('-', ' ')}{date})"
-            )
-    utilisation = next(r["utilisation"] for r in records if "utilisation" in r)
-    return f"$/M: {'; '.join(seen.values())}; utilisation {utilisation:.0%}"
-
-
-def explain_page(records: list[Record]) -> list[Block]:
-    """Return the operation table of one point."""
-    *parts, step = records
-    what = f"{step['phase']}, batch {step['batch']:,.0f}, {step['context_tokens']:,.0f} tokens"
-    header = [
-        "operation",
-        "layers",
-        "dtype",
-        "calls",
-        "GFLOP",
-        "MB",
-        "FLOP/B",
-        "compute",
-        "memory",
-        "time",
-        "share",
-        "bound",
-    ]
-    rows = []
-    for part in parts:
-        rows.append(
-            [
-                part["operation"],
-                part["layer"],
-                part["dtype"],
-                significant(part["count"]),
-                significant(part["flops"] / 1e9) if part["flops"] else "-",
-                significant(part["bytes"] / 1e6) if part["bytes"] else "-",
-                significant(part["intensity_flops_per_byte"]) if part.get("intensity_flops_per_byte") else "-",
-                _time(part["compute_seconds"]),
-                _time(part["memory_seconds"]),
-                _time(part["seconds"]),
-                f"{part['share']:.1%}",
-                part["bound"],
-            ]
-        )
-    total = ["step", "", "", "", significant(step["flops"] / 1e9), significant(step["bytes"] / 1e6), "", "", ""]
-    rows.append([*total, _time(step["seconds"]), "", step["bound"]])
-    notes = ["Per chip, all calls of the step. time = max(compute, memory) + κ min(compute, memory) + overhead"]
-    notes += [f"Note: {text}." for text in step["warnings"]]
-    return [Block(head(step, what), notes=[settings(step)]), Block("", header, rows, notes)]
-
-
-#: Rows of the comparison: label, key, how to show it.
-_SIDE_BY_SIDE: list[tuple[str, str, Callable[[Any], str]]] = [
-    ("model", "model", _text),
-    ("as", "proxy", _text),
-    ("engine", "engine", _text),
-    ("estimate", "estimate", lambda v: v.replace("_", " ")),
-    ("chips", "chips", _text),
-    ("tp", "tp", _text),
-    ("pp", "pp", _text),
-    ("weights", "weights_dtype", _text),
-    ("KV cache", "kv_dtype", _text),
-    ("weights stored", "weights_bytes", size),
-    ("KV per user", "kv_bytes_per_user", size),
-    ("KV on chip", "on_chip", _yes),
-    ("fits", "fits", _yes),
-    ("chips needed", "chips_needed", _text),
-    ("users that fit", "users", _text),
-    ("tok/s per user", "tokens_per_second_per_user", rate),
-    ("tok/s", "tokens_per_second", rate),
-    ("tok/s per chip", "tokens_per_second_per_chip", rate),
-    ("bound", "bound", _text),
-    ("first token, batch 1", "ttft_seconds", _time),
-    ("input tok/s", "input_tokens_per_second", rate),
-    ("power", "watts", lambda v: format_si(v, "W")),
-    ("J per output token", "joules_per_token", significant),
-    ("rent per hour", "usd_per_hour", dollars),
-    ("$/M input", "usd_per_million_input_tokens", dollars),
-    ("$/M output", "usd_per_million_output_tokens", dollars),
-]
-
-
-def compare_page(records: list[Record]) -> list[Block]:
-    """Return chips or models as columns."""
-    first = records[0]
-    title = f"batch {first['batch']:,.0f}, context {first['context_tokens']:,.0f} tokens"
-    names = [r["hardware"] for r in records]
-    rows = []
-    for label, key, show in _SIDE_BY_SIDE:
-        if any(key in r for r in records):
-            rows.append([label, *(show(r[key]) if key in r else "-" for r in records)])
-    notes = [price_note(records)] if any("usd_per_hour" in r for r in records) else []
-    if any(not r["fits"] for r in records):
-        notes.append("Where it does not fit no throughput is given; `roofline fit` says what would.")
-    notes += [f"Note: {text}." for text in dict.fromkeys(w for r in records for w in r.get("warnings", ()))]
-    return [Block(title, ["", *names], rows, notes)]
-
-
-def figures_page(records: list[Record]) -> list[Block]:
-    """Return the figures of a chip or engine with their sources."""
-    rows = []
-    for r in records:
-        source = r.get("source", "-")
-        short = source if len(source) <= 70 else source[:67] + "..."
-        rows.append([r["figure"], f"{r['value']:.6g}", r.get("kind", "-"), r.get("checked", "-"), short])
-    notes = ["Base units: B, B/s, FLOP/s, s, W, USD. --format json has whole sources and notes."]
-    return [Block(records[0]["name"], ["figure", "value", "kind", "checked", "source"], rows, notes)]
-
-
-def model_page(records: list[Record]) -> list[Block]:
-    """Return one or more models' counts, labels at the left."""
-    labels = list(dict.fromkeys(key for r in records for key in r if key not in ("full_name",)))
-
-    def cell(key: str, value: Any) -> str:
-        if key.endswith("_bytes"):
-            return f"{size(value)} ({value:,.0f} B)"
-        if "parameters" in key:
-            return f"{significant(value / 1e9, 4)} B ({value:,.0f})"
-        if isinstance(value, list):
-            return ", ".join(value)
-        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-    rows = [[key.replace("_", " "), *(cell(key, r[key]) if key in r else "-" for r in records)] for key in labels]
-    return [Block(records[0]["full_name"], rows=rows)]
-
-
-def list_page(records: list[Record]) -> list[Block]:
-    """Return the names of a catalogue folder."""
-    if "vendor" in records[0]:
-        header = ["name", "full name", "year", "status", "16-bit", "memory", "bandwidth", "origin"]
-        rows = [
-            [
-                r["name"],
-                r["full_name"],
-                str(r["year"]),
-                r["status"],
-                format_si(r["peak_16_bit_flops_per_second"], "FLOP/s") if "peak_16_bit_flops_per_second" in r else "-",
-                size(r["memory_bytes"]),
-                format_si(r["memory_bytes_per_second"], "B/s"),
-                r["origin"],
-            ]
-            for r in records
-        ]
-    elif "isl" in records[0]:
-        header = ["name", "ISL", "OSL", "cache hits", "turns", "avg/peak", "origin"]
-        rows = []
-        for r in records:
-            lengths = [f"{r['isl']:,.0f}", f"{r['osl']:,.0f}", f"{r['cache_hit']:.0%}"]
-            load = [significant(r[key]) if key in r else "-" for key in ("turns", "average_to_peak")]
-            rows.append([r["name"], *lengths, *load, r["origin"]])
-    elif "developer" in records[0]:
-        header = ["name", "full name", "released", "parameters", "active", "origin"]
-        rows = [
-            [r["name"], r["full_name"], r.get("release", "-"), _range(r, "total"), _range(r, "active"), r["origin"]]
-            for r in records
-        ]
-    else:
-        header = ["name", "full name", "origin"]
-        rows = [[r["name"], r["full_name"], r["origin"]] for r in records]
-    return [Block("", header, rows, [f"{len(records)} in all; `show NAME` gives every figure with its source."])]
-
-
-def _range(record: Record, what: str) -> str:
-    key = f"{what}_parameters"
-    if key in record:
-        return f"{significant(record[key] / 1e9)} B"
-    return f"{significant(record[f'{key}_low'] / 1e9)} to {significant(record[f'{key}_high'] / 1e9)} B, estimate"
 
 
 def load_cost_page(records: list[Record]) -> list[Block]:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from roofline.specs.figure import Figure, Quantity
-from roofline.specs.model import ByKind
+from roofline.specs.layers import ByKind
 
 S = TypeVar("S")
 

@@ -44,42 +44,9 @@ class SpatialEngine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """Figures of releases up to a month; what is left out is as today."""
+class Pace:
+    """What differs between an engine's releases: its overheads and limits."""
 
-    __pydantic_config__ = STRICT
-
-    until: str
-    """Last month of these releases (YYYY-MM)."""
-    source: str | None = None
-    """Where these figures come from; the file's source if absent."""
-    launch: Seconds | None = None
-    launches_per_layer: Number | None = None
-    launches_moe: Number | None = None
-    launches_latent: Number | None = None
-    launches_state: Number | None = None
-    elementwise_passes: Number | None = None
-    host_per_step: Seconds | None = None
-    host_per_sequence: Seconds | None = None
-    isolated: Number | None = None
-    expert_imbalance: Number | None = None
-    request: Seconds | None = None
-    request_per_token: Seconds | None = None
-    kv_memory: Share | None = None
-    prefill_tokens: Number | None = None
-    max_batch: Number | None = None
-    gemm: Fraction | None = None
-    attention: Fraction | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine(Sourced):
-    """Software overheads and habits. `ideal` has none."""
-
-    parent: str | None = None
-    """Engine whose figures hold where this file is silent."""
-    ideal: bool | None = None
-    """True: every fraction 1, nothing overlaps badly, no overhead; the floor that no prediction may beat."""
     launch: Seconds | None = None
     """Added to the chip's shortest kernel for each operation [s]."""
     launches_per_layer: Number | None = None
@@ -99,32 +66,54 @@ class Engine(Sourced):
     isolated: Number | None = None
     """A kernel timed alone, cold and with gaps, over the same kernel in a captured graph: tables of kernel timings
     compose steps from such timings."""
+    expert_imbalance: Number | None = None
+    """Tokens of the busiest expert rank over the mean."""
     request: Seconds | None = None
     """What a request waits for besides prefill: HTTP, scheduling, the first step's turn [s]."""
     request_per_token: Seconds | None = None
     """Tokenisation and transport per prompt token [s]."""
     kv_memory: Share | None = None
     """Share of memory that weights and KV cache may fill."""
-    two_batch_overlap: bool | None = None
-    """True: the batch is halved, and one half's experts travel while the other half computes."""
-    reserves_output: bool | None = None
-    """True: a request is admitted only with room for its whole answer; False: the cache grows as it is written."""
     prefill_tokens: Number | None = None
     """Chunk of a prompt that one step takes."""
-    mixed_steps: bool | None = None
-    """True: prefill chunks share a step with decode."""
-    window_cache: bool | None = None
-    """True: window layers keep only their window; False: the cache keeps every token."""
-    expert_imbalance: Number | None = None
-    """Tokens of the busiest expert rank over the mean."""
     max_batch: Number | None = None
     """Most sequences the engine decodes together."""
-    pads_heads: bool | None = None
-    """True: a TP degree that does not divide the heads is allowed; the last ranks hold padding."""
     gemm: Fraction | None = None
     """Matrix products relative to the chip's achieved fraction."""
     attention: Fraction | None = None
     """Attention relative to the chip's achieved fraction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(Pace):
+    """Figures of releases up to a month; what is left out is as today."""
+
+    __pydantic_config__ = STRICT
+
+    until: str
+    """Last month of these releases (YYYY-MM)."""
+    source: str | None = None
+    """Where these figures come from; the file's source if absent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(Pace, Sourced):
+    """Software overheads and habits. `ideal` has none."""
+
+    parent: str | None = None
+    """Engine whose figures hold where this file is silent."""
+    ideal: bool | None = None
+    """True: every fraction 1, nothing overlaps badly, no overhead; the floor that no prediction may beat."""
+    two_batch_overlap: bool | None = None
+    """True: the batch is halved, and one half's experts travel while the other half computes."""
+    reserves_output: bool | None = None
+    """True: a request is admitted only with room for its whole answer; False: the cache grows as it is written."""
+    mixed_steps: bool | None = None
+    """True: prefill chunks share a step with decode."""
+    window_cache: bool | None = None
+    """True: window layers keep only their window; False: the cache keeps every token."""
+    pads_heads: bool | None = None
+    """True: a TP degree that does not divide the heads is allowed; the last ranks hold padding."""
     epochs: tuple[Epoch, ...] = ()
     """Earlier releases that were not equally fast, oldest first."""
     spatial: SpatialEngine | None = None

@@ -1,0 +1,105 @@
+"""The deployment that a measured row names, and the lengths and batch it states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from roofline import dtypes
+from roofline.errors import RooflineError
+from roofline.resolve import Request, resolve
+from roofline.specs.figure import Figure
+
+if TYPE_CHECKING:
+    from roofline.system import System
+
+
+class SkippedError(RooflineError):
+    """A row that no prediction is given for, with its reason."""
+
+
+def request_of(m: Any) -> Request:
+    """Return the request of a row: its deployment, formats, and the engine as of its date."""
+    tp, pp, dp = int(m.tp or 1), int(m.pp or 1), int(m.dp or 1)
+    chips = int(m.n_chips or tp * pp * dp)
+    if tp * pp * dp != chips:
+        # Sources that count cores, or name only some degrees: the chips are what is sure.
+        dp = max(1, chips // (tp * pp)) if tp * pp <= chips and chips % (tp * pp) == 0 and dp == 1 else 1
+        if tp * pp * dp != chips:
+            tp, pp, dp = chips, 1, 1
+    ep = int(m.ep or 1)
+    if (tp * dp) % ep:
+        ep = 1
+    weights = dtype(m.weight_precision)
+    return Request(
+        m.hardware,
+        m.model,
+        f"{m.engine}@{m.date[:7]}" if m.engine and m.date else m.engine or None,
+        chips=chips,
+        tp=tp,
+        pp=pp,
+        dp=dp,
+        ep=ep,
+        weights=weights,
+        experts=dtype(getattr(m, "moe_precision", "") or ""),
+        kv=dtype(m.kv_precision),
+        cores=_cores(m.cores),
+        as_measured=True,
+    )
+
+
+def dtype(text: str | None) -> str | None:
+    """Return the canonical format of a row's cell; None where it says nothing."""
+    if not text:
+        return None
+    return dtypes.normalise(text.strip("?").split("/")[0].replace("-g32", "_g32"), "precision")
+
+
+def _cores(text: str | None) -> int | None:
+    if not text:
+        return None
+    width, _, height = text.partition("x")
+    return int(width) * int(height or 1)
+
+
+@lru_cache(maxsize=4096)
+def system_of(asked: Request) -> System:
+    """Resolve a row's request; degrees that a source states for a model or chip that has none are dropped."""
+    try:
+        return _that_ran(resolve(asked, 1.0, 1024.0))
+    except RooflineError as error:
+        if "has no experts" in str(error) or "experts of" in str(error):
+            return system_of(replace(asked, ep=1))
+        if "give --chips instead" in str(error):
+            return resolve(replace(asked, tp=None, pp=None, dp=None, ep=None), 1.0, 1024.0)
+        raise SkippedError(str(error)) from None
+
+
+def _that_ran(system: System) -> System:
+    """Return a system whose memory holds what the row says it held.
+
+    Engines keep a share of memory free that a benchmark may use, and some keep parts of a model in narrower formats
+    than the row names; where our count leaves no room, room is not what limits the batch.
+    """
+    if system.spatial or system.memory.max_batch(1024.0) >= 4:
+        return system
+    engine = replace(system.engine, kv_memory=Figure(1.0), max_batch=Figure(256.0))
+    wider = replace(system, rates=replace(system.rates, engine=engine))
+    if wider.memory.max_batch(1024.0) >= 4:
+        return wider
+    return replace(system, rates=replace(system.rates, engine=replace(engine, kv_memory=Figure(1e3))))
+
+
+def lengths(m: Any) -> tuple[float, float]:
+    """Return prompt and answer length of a row [tokens]."""
+    if m.isl is None or m.osl is None:
+        raise SkippedError("the row states no lengths")
+    return float(max(1, m.isl)), float(max(1, m.osl))
+
+
+def batch_of(m: Any) -> float:
+    """Return the batch or concurrency of a row."""
+    if m.batch is None:
+        raise SkippedError("the row states no batch or concurrency")
+    return float(m.batch)
