@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from roofline.specs import engine, figure, hardware, model, workload
+from roofline.specs import engine, figure, hardware, layers, model, workload
 
 KINDS: dict[str, type[Any]] = {
     "hardware": hardware.Hardware,
@@ -45,12 +45,12 @@ def _docstrings(module: Any) -> dict[str, dict[str, str]]:
 
 
 def _describe(schema: dict[str, Any], cls_name: str) -> None:
-    """Add each field's docstring as its description."""
+    """Add each field's docstring as its description; a field that is inherited is described where it is declared."""
+    modules = (figure, hardware, layers, model, engine, workload)
+    cls = next((getattr(module, cls_name) for module in modules if hasattr(module, cls_name)), object)
     texts: dict[str, str] = {}
-    names = [cls_name, *(["Sourced"] if cls_name in [cls.__name__ for cls in KINDS.values()] else [])]
-    for module in (figure, hardware, model, engine, workload):
-        for name in names:
-            texts = _docstrings(module).get(name, {}) | texts
+    for base in cls.__mro__[:-1]:
+        texts = _docstrings(inspect.getmodule(base)).get(base.__name__, {}) | texts
     for key, entry in schema.get("properties", {}).items():
         text = texts.get(key)
         if text and "description" not in entry:
