@@ -268,6 +268,33 @@ def compare(
     return evaluate.compare(requests, batch, context, isl, **money)
 
 
+def plan(hw: str | Sequence[str], model: str | Sequence[str], **options: Any) -> list[Record]:
+    """Return the cheapest and fastest deployments that keep a promise, who lost and why, and what speed costs.
+
+    Parameters
+    ----------
+    hw, model : str or sequence of str
+    **options
+        Those of `roofline.planning.ask.ask`: ``isl``, ``osl``, ``ttft``, ``tpot``, ``rate``, ``max_chips`` ...; a
+        single value may stand for a sequence of one.
+
+    Returns
+    -------
+    list of dict
+        Flat records, each with its ``role``.
+    """
+    from roofline.planning.ask import ask
+
+    many = ("engine", "weights", "kv", "chips", "tp", "pp", "dp", "ep", "dcp", "set")
+    for name in many:
+        if name in options and (isinstance(options[name], str) or not hasattr(options[name], "__iter__")):
+            options[name] = [options[name]]
+    try:
+        return ask([hw] if isinstance(hw, str) else hw, [model] if isinstance(model, str) else model, **options)
+    except TypeError as error:
+        raise RooflineError(f"plan: {error}") from None
+
+
 def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int, options: dict[str, Any]) -> Result:
     requests, axes = _requests(hw, model, options)
     money = _money(options)

@@ -37,6 +37,8 @@ _FUNCTIONS = (
     "op_bytes",
     "op_seconds",
     "step_seconds",
+    "prefill_groups",
+    "prefill_work",
     "prefill_seconds",
 )
 

@@ -194,6 +194,25 @@ def step_seconds(table: Any, batch: float, ranks: float, n: float, p: float, s: 
     return max(total, beside)
 
 
+def prefill_groups(b: float, n: float, chunk: float) -> float:
+    """Return how many groups `b` prompts of `n` tokens are prefilled in: whole prompts share a step while they fit."""
+    together = max(1.0, math.floor(chunk / n)) if n < chunk else 1.0
+    return max(1.0, math.ceil(b / min(together, b) - 1e-9))
+
+
+def prefill_work(table: Any, batch: float, ranks: float, n: float, p: float, chunk: float) -> float:
+    """Return the time of all steps that prefill one group, `n` tokens of each of `batch` sequences after `p` [s]."""
+    pieces = max(1.0, math.ceil(n / chunk - 1e-9))
+    work = 0.0
+    done = 0.0
+    for _ in range(int(pieces)):
+        size = min(chunk, n - done)
+        last = 1.0 if done + size >= n else 0.0
+        work += step_seconds(table, batch, ranks, size, p + done, last)
+        done += size
+    return work
+
+
 def prefill_seconds(
     table: Any, batch: float, ranks: float, n: float, p: float, chunk: float, stages: float, host: float
 ) -> float:
@@ -213,18 +232,8 @@ def prefill_seconds(
         Host time per chunk that no kernel hides [s].
     """
     b = max(batch / ranks, 1.0)
-    # Whole prompts share a step while they fit in the chunk; a longer prompt is cut.
-    together = max(1.0, math.floor(chunk / n)) if n < chunk else 1.0
-    together = min(together, b)
-    groups = max(1.0, math.ceil(b / together - 1e-9))
-    pieces = max(1.0, math.ceil(n / chunk - 1e-9))
-    work = 0.0
-    done = 0.0
-    for _ in range(int(pieces)):
-        size = min(chunk, n - done)
-        last = 1.0 if done + size >= n else 0.0
-        work += step_seconds(table, b / groups * ranks, ranks, size, p + done, last)
-        done += size
-    steps = groups * pieces
+    groups = prefill_groups(b, n, chunk)
+    steps = groups * max(1.0, math.ceil(n / chunk - 1e-9))
+    work = prefill_work(table, b / groups * ranks, ranks, n, p, chunk)
     # (m + PP - 1) stage times for m chunks: work holds all stages of one group.
     return work * groups * (steps + stages - 1.0) / (steps * stages) + host * steps

@@ -9,7 +9,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from roofline import serving
@@ -211,36 +211,53 @@ def saturated(
     return Service(work / n, cycle / steps, n / cycle, n, isl, osl)
 
 
+def steady(
+    system: System, n: float, isl: float, osl: float, past: float = 0.0, speculation: Speculation | None = None
+) -> Service:
+    """Return the service while `n` requests decode together and new ones arrive one by one.
+
+    By Little's law n = rate x time in decode, and decode steps share the machine with prefill: a share
+    ``busy = rate x work`` of the time is gone, so ``rate = n / (n work + (osl - 1) step)`` and
+    ``TPOT = step / (1 - busy)``. A prompt waits for the prefills before it, as in a queue with one server, and for the
+    step under way.
+    """
+    new = max(1.0, isl - past)
+    alone = serving.prefill_seconds(system, 1.0, new, past)
+    # Attention-DP ranks prefill side by side; prompts come whole, also where the mean number of requests is not.
+    whole = math.ceil(n - 1e-9)
+    work = serving.prefill_seconds(system, whole, new, past) / whole
+    step = mean_decode(system, n, isl, osl, speculation)
+    steps = max(1.0, osl - 1.0)
+    rate = n / (n * work + steps * step)
+    busy = rate * work
+    wait = 0.5 * busy / (1.0 - busy) * work + 0.5 * step
+    return Service(alone + wait + request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
+
+
 def open_loop(
     system: System, rate: float, isl: float, osl: float, past: float = 0.0, speculation: Speculation | None = None
 ) -> Service | None:
     """Return the service at `rate` requests per second, or None where the machine cannot keep up.
 
-    The batch follows from Little's law, n = rate x time in decode, and the time from the batch: a fixed point.
+    The batch is the one whose steady state has this rate.
     """
-    limit = batch_limit(system, isl, osl)
-    steps = max(1.0, osl - 1.0)
-    low, high = 1.0, limit
-    work = serving.prefill_seconds(system, 1.0, max(1.0, isl - past), past)
+    low, high = 1.0, batch_limit(system, isl, osl)
 
-    def surplus(n: float) -> float:
-        """Return decoding requests at the rate less n."""
-        if rate * work >= 1.0:
-            return math.inf
-        return rate * steps * mean_decode(system, n, isl, osl, speculation) / (1.0 - rate * work) - n
+    def at(n: float) -> Service:
+        return steady(system, n, isl, osl, past, speculation)
 
-    if surplus(high) > 0:
+    if at(high).requests_per_second < rate:
         return None
-    if surplus(low) <= 0:
-        high = low
+    first = at(low)
+    if first.requests_per_second >= rate:
+        # Less than one request at a time: it decodes alone, and prefill takes its share of the time.
+        busy = rate * serving.prefill_seconds(system, 1.0, max(1.0, isl - past), past)
+        step = mean_decode(system, 1.0, isl, osl, speculation)
+        return replace(first, tpot=step / (1.0 - busy), requests_per_second=rate)
     for _ in range(60):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if surplus(middle) > 0 else (low, middle)
-    n = high
-    step = mean_decode(system, n, isl, osl, speculation)
-    busy = rate * work
-    wait = 0.5 * busy / (1.0 - busy) * work + 0.5 * step
-    return Service(work + wait + request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
+        low, high = (middle, high) if at(middle).requests_per_second < rate else (low, middle)
+    return replace(at(high), requests_per_second=rate)
 
 
 @dataclass(frozen=True, slots=True)

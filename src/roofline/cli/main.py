@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": ("compare", "Chips or models side by side."),
     "sweep": ("sweep", "A grid over any axes, to a table or file."),
     "serve": ("serve", "What users of a service see: TTFT, TPOT, throughput, dollars."),
+    "plan": ("plan", "The cheapest and fastest deployment that keeps a promise."),
     "cost": ("cost", "Dollars per million tokens by price basis."),
     "price": ("price", "List prices: list, show, compare with the predicted cost."),
     "validate": ("validate", "Predictions against measurements, with the error of each group."),

@@ -85,6 +85,13 @@ def _add(options: tuple[tuple[str, dict[str, Any]], ...]) -> Callable[[Command],
 
 
 where_options = _add(_WHERE)
+
+
+def where(*flags: str) -> Callable[[Command], Command]:
+    """Add some of the options that say what runs where."""
+    return _add(tuple(option for option in _WHERE if option[0] in flags))
+
+
 money_options = _add(_MONEY)
 output_options = _add(_OUT)
 promise_options = _add(_PROMISE)
@@ -136,19 +143,24 @@ def requests(options: dict[str, Any]) -> Iterator[Request]:
 
 def money(options: dict[str, Any]) -> Money:
     """Read the price options and check them."""
-    text = options.pop("usd_per_hour")
-    usd = None
-    if text is not None:
-        try:
-            usd = parse_quantity(text, "USD/h")
-        except RooflineError as error:
-            raise RooflineError(f"--usd-per-hour: {error}") from None
-        if usd < 0:
-            raise RooflineError(f"--usd-per-hour: {text} is negative; a price is zero or more")
+    usd = dollars_per_hour(options.pop("usd_per_hour"), "--usd-per-hour")
     utilisation = options.pop("utilisation")
     if not 0 < utilisation <= 1:
         raise RooflineError(f"--utilisation: {utilisation} is out of range; it must be above 0 and at most 1")
     return Money(usd, options.pop("basis"), utilisation)
+
+
+def dollars_per_hour(text: str | None, what: str) -> float | None:
+    """Read a price of an hour [USD/h]."""
+    if text is None:
+        return None
+    try:
+        usd = parse_quantity(text, "USD/h")
+    except RooflineError as error:
+        raise RooflineError(f"{what}: {error}") from None
+    if usd < 0:
+        raise RooflineError(f"{what}: {text} is negative; a price is zero or more")
+    return usd
 
 
 def whole(text: str, what: str) -> list[int]:

@@ -20,6 +20,10 @@ def blocks(kind: str, records: list[Record]) -> list[Block]:
         return prefill_page(records[0])
     if kind == "fit" and len(records) == 1:
         return fit_page(records[0])
+    if kind == "plan":
+        from roofline.report import plan
+
+        return plan.page(records)
     if kind in SPECIAL:
         return SPECIAL[kind](records)
     if kind not in OUTPUTS:
