@@ -195,6 +195,7 @@ def test_launch_commands(engine: str, parts: list[str]) -> None:
     [
         ({"tpot": 1e-6}, r"no deployment meets TPOT 1e-06 s: the nearest, .* has a TPOT of .* times what it may be"),
         ({"ttft": 1e-3}, "has a TTFT of"),
+        ({"ttft": 1e-3, "pools": "separate"}, "has a TTFT of"),
         ({"tpot": 0.02, "rate": 500.0, "max_chips": 4}, "no deployment within 4 chips meets TPOT 0.02 s: the cheapest"),
         ({"max_chips": 1, "isl": 1_000_000}, "h100 is left out: no deployment of at most 1 chips holds a request"),
         ({"speed": 50.0, "tpot": 0.02}, "give one of them"),

@@ -180,12 +180,13 @@ def _option(one: Curve, index: int, goal: Goal, usd: float) -> Option:
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """One pool of a pair: its system, its batch, and what a request costs in it."""
+    """One pool of a pair: its curve, its batch, requests of one copy [1/s], USD per hour, and seconds of a batch."""
 
     one: Curve
     batch: float
     rate: float
     usd: float
+    seconds: float
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -218,26 +219,27 @@ def _compatible(prefill: System, decode: System) -> bool:
     return prefill.names[1] == decode.names[1] and BYTES[prefill.deployment.kv] == BYTES[decode.deployment.kv]
 
 
-def _prefill_half(one: Curve, goal: Goal, prices: Prices, transfer: float = 0.0) -> Iterator[_Half]:
-    share = _busy(one, goal, transfer)
-    if share > 0:
-        usd = one.system.deployment.chips * prices[one.system.names[0]]
-        yield _Half(one, one.full, share * one.full / one.prefill_full, usd)
+def _prefill_half(one: Curve, goal: Goal, prices: Prices) -> Iterator[_Half]:
+    usd = one.system.deployment.chips * prices[one.system.names[0]]
+    for size, seconds in one.prefills:
+        share = _busy(one, seconds, goal, 0.0)
+        if share > 0:
+            yield _Half(one, size, share * size / seconds, usd, seconds)
 
 
-def _busy(one: Curve, goal: Goal, transfer: float) -> float:
+def _busy(one: Curve, seconds: float, goal: Goal, transfer: float) -> float:
     """Return how busy a prefill pool may be for the first token to come in time: a queue with one server.
 
     The mean wait is ``u / (2 (1 - u))`` prefills; a slack of s prefills allows ``u = 2 s / (1 + 2 s)``.
     """
     if goal.ttft is None:
         return 1.0
-    slack = goal.ttft / goal.margin - _unqueued(one, goal, transfer)
-    return max(0.0, 2.0 * slack / (one.prefill_full + 2.0 * slack)) if slack > 0 else 0.0
+    slack = goal.ttft / goal.margin - _unqueued(one, seconds, goal, transfer)
+    return max(0.0, 2.0 * slack / (seconds + 2.0 * slack)) if slack > 0 else 0.0
 
 
-def _unqueued(one: Curve, goal: Goal, transfer: float) -> float:
-    return one.prefill_full + workload.request_overhead(one.system, goal.load.isl) + transfer
+def _unqueued(one: Curve, seconds: float, goal: Goal, transfer: float) -> float:
+    return seconds + workload.request_overhead(one.system, goal.load.isl) + transfer
 
 
 def _decode_half(one: Curve, goal: Goal, prices: Prices, quick: bool) -> Iterator[_Half]:
@@ -246,7 +248,7 @@ def _decode_half(one: Curve, goal: Goal, prices: Prices, quick: bool) -> Iterato
         rate = one.batch / (goal.load.steps * one.step)
         index = int(kept[0]) if quick else int(kept[np.argmax(rate[kept])])
         usd = one.system.deployment.chips * prices[one.system.names[0]]
-        yield _Half(one, float(one.batch[index]), float(rate[index]), usd)
+        yield _Half(one, float(one.batch[index]), float(rate[index]), usd, float(one.step[index]))
 
 
 def _best(halves: list[_Half], quick: bool = False) -> list[_Half]:
@@ -267,10 +269,10 @@ def _best(halves: list[_Half], quick: bool = False) -> list[_Half]:
 def _pair(prefill: _Half, decode: _Half, goal: Goal) -> Iterator[Option]:
     """Yield the numbers of copies that serve a request for the least."""
     transfer = workload.transfer_seconds(decode.one.system, goal.load.isl)
-    share = _busy(prefill.one, goal, transfer)
+    share = _busy(prefill.one, prefill.seconds, goal, transfer)
     if share <= 0:
         return
-    full = prefill.one.full / prefill.one.prefill_full
+    full = prefill.batch / prefill.seconds
     best: Option | None = None
     for many in [0] if goal.rate is not None else range(1, MOST_COPIES + 1):
         if goal.rate is not None:
@@ -282,13 +284,12 @@ def _pair(prefill: _Half, decode: _Half, goal: Goal) -> Iterator[Option]:
         capacity = min(counts[0] * share * full, counts[1] * decode.rate)
         carried = capacity if goal.rate is None else goal.rate
         busy = carried / (counts[0] * full)
-        wait = 0.5 * busy / max(1e-9, 1.0 - busy) * prefill.one.prefill_full
+        wait = 0.5 * busy / max(1e-9, 1.0 - busy) * prefill.seconds
         first = Pool(prefill.one.system, prefill.batch, counts[0])
         then = Pool(decode.one.system, decode.batch, counts[1])
-        step = float(decode.one.step[int(np.searchsorted(decode.one.batch, decode.batch))])
         usd = counts[0] * prefill.usd + counts[1] * decode.usd
-        ttft = _unqueued(prefill.one, goal, transfer) + wait
-        option = Option(then, first, ttft, step, capacity, usd, goal)
+        ttft = _unqueued(prefill.one, prefill.seconds, goal, transfer) + wait
+        option = Option(then, first, ttft, decode.seconds, capacity, usd, goal)
         # A few more copies that fit together a little better are not worth their number.
         if affordable(option) and (best is None or option.usd_per_request < best.usd_per_request * (1 - TIGHTER)):
             best = option
@@ -314,16 +315,26 @@ class Miss:
     factor: float
 
 
-def nearest(curves: Sequence[Curve], goal: Goal, prices: Prices) -> Miss | None:
-    """Return the nearest miss of prefill and decode on the same chips; None where there are no points."""
+def nearest(curves: Sequence[Curve], goal: Goal, prices: Prices, separate: bool = False) -> Miss | None:
+    """Return the nearest miss; None where there are no points.
+
+    Parameters
+    ----------
+    separate : bool
+        Of pools of their own: the prefill pool that is nearest to one promise, the decode pool to the other.
+    """
     best: Miss | None = None
+    first = min((_unqueued(c, t, goal, 0.0) for c in curves for _, t in c.prefills), default=math.inf)
     for one in curves:
-        over_ttft = one.ttft * goal.margin / goal.ttft if goal.ttft else np.zeros(len(one.batch))
-        over_tpot = one.tpot * goal.margin / goal.tpot if goal.tpot else np.zeros(len(one.batch))
+        ttft = np.full(len(one.batch), first) if separate else one.ttft
+        tpot = one.step if separate else one.tpot
+        over_ttft = ttft * goal.margin / goal.ttft if goal.ttft else np.zeros(len(one.batch))
+        over_tpot = tpot * goal.margin / goal.tpot if goal.tpot else np.zeros(len(one.batch))
         worst = np.maximum(over_ttft, over_tpot)
         index = int(np.argmin(worst))
         if best is None or worst[index] < best.factor - 1e-12:
             option = _option(one, index, goal, one.system.deployment.chips * prices[one.system.names[0]])
+            option = replace(option, ttft=float(ttft[index]), tpot=float(tpot[index]))
             limit = "TTFT" if over_ttft[index] >= over_tpot[index] else "TPOT"
             best = Miss(option, limit, float(worst[index]))
     return best
@@ -370,5 +381,6 @@ def frontier(curves: Sequence[Curve], goal: Goal, prices: Prices, pools: str = "
             found.append(_option(one, at, goal, usd))
         else:
             rate = float(one.batch[at] / (goal.load.steps * one.step[at]))
-            found += _pair(halves[int(fed)], _Half(one, float(one.batch[at]), rate, usd), free)
+            half = _Half(one, float(one.batch[at]), rate, usd, float(one.step[at]))
+            found += _pair(halves[int(fed)], half, free)
     return found

@@ -72,8 +72,9 @@ class Curve:
         Mean time per token of a decode step that nothing else shares [s].
     ttft, tpot, rate : ndarray
         With prefill and decode on the same chips [s], [s], [requests/s].
-    prefill_alone, prefill_full, full : float
-        Time to prefill one prompt and as many as fill a chunk of every rank [s]; how many those are.
+    prefills : tuple of (float, float)
+        Prompts that a pool of its own prefills together, and the time it takes them [s]: one for every rank, and as
+        many as fill each rank's chunk.
     """
 
     system: System
@@ -83,9 +84,7 @@ class Curve:
     ttft: Floats
     tpot: Floats
     rate: Floats
-    prefill_alone: float
-    prefill_full: float
-    full: float
+    prefills: tuple[tuple[float, float], ...]
 
 
 def batches(limit: float) -> Floats:
@@ -135,9 +134,11 @@ def curve(system: System, load: Load, speculation: Speculation | None = None) ->
     busy = rate * every
     wait = 0.5 * busy / (1.0 - busy) * every + 0.5 * step
     ttft = alone + wait + workload.request_overhead(system, load.isl)
-    full = max(1.0, system.deployment.dp * max(1.0, math.floor(min(serving.prefill_chunk(system) / load.new, 64.0))))
-    filled = alone if full == 1.0 else float(serving.prefill_seconds(system, full, load.new, load.past))
-    return Curve(system, speculation, n, step, ttft, step / (1.0 - busy), rate, alone, filled, full)
+    dp = float(system.deployment.dp)
+    each = max(1.0, math.floor(min(serving.prefill_chunk(system) / load.new, 64.0)))
+    sizes = dict.fromkeys((dp, dp * each))
+    prefills = tuple((k, float(serving.prefill_seconds(system, k, load.new, load.past))) for k in sizes)
+    return Curve(system, speculation, n, step, ttft, step / (1.0 - busy), rate, prefills)
 
 
 def curves(systems: Sequence[System], load: Load, speculation: Speculation | None = None) -> list[Curve]:

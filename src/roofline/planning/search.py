@@ -109,12 +109,13 @@ def search(
     for option in options:
         by_label.setdefault(option.label, option)
     others = [(option, why(option, best)) for option in by_label.values() if best is not None and option is not best]
-    kept = {option.label for option in options}
+    used = {name for option in options for name in option.label}
     misses = []
     for name in dict.fromkeys(one.system.names[0] for one in found):
-        if (name,) not in kept:
-            miss = choose.nearest([one for one in found if one.system.names[0] == name], goal, usd)
-            misses += [miss] if miss is not None else []
+        if name not in used:
+            own = [one for one in found if one.system.names[0] == name]
+            miss = choose.nearest(own, goal, usd, pools == "separate")
+            misses += [miss] if miss is not None and miss.factor > 1 else []
     misses.sort(key=lambda miss: miss.factor)
     over = None
     if not options:

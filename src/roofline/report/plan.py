@@ -102,7 +102,7 @@ def page(records: list[Record]) -> list[Block]:
         blocks.append(Block("Why the others lost", [*_HEADER, "why"], rows, more if len(others) > len(shown) else []))
     if by_role.get("near-miss"):
         rows = [[*_row(r), r["reason"]] for r in by_role["near-miss"]]
-        blocks.append(Block("Chips on which shared pools break a promise", [*_HEADER, "nearest miss"], rows))
+        blocks.append(Block("Chips that keep no promise", [*_HEADER, "nearest miss"], rows))
     line = by_role.get("frontier", [])
     step = max(1, -(-len(line) // MOST_POINTS))
     if line:
