@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roofline import dtypes
 from roofline.memory import chips_needed, context_parallel_limit, tp_degrees
 from roofline.resolve import Request, load, resolve
-from roofline.specs.model import Moe
+from roofline.specs.layers import Moe
 
 if TYPE_CHECKING:
     from roofline.specs.deployment import Deployment
