@@ -295,6 +295,70 @@ def plan(hw: str | Sequence[str], model: str | Sequence[str], **options: Any) ->
         raise RooflineError(f"plan: {error}") from None
 
 
+def sweep(
+    hw: str | Sequence[str],
+    model: str | Sequence[str],
+    batch: int | Iterable[int] = 1,
+    context: int | Iterable[int] = 8192,
+    *,
+    phase: str = "decode",
+    value: str = "step_seconds",
+    vary: dict[str, Sequence[Any]] | None = None,
+    output: str | None = None,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    **options: Any,
+) -> Any:
+    """Return a grid as an xarray Dataset with every axis named, or write it to a Zarr or NetCDF dataset.
+
+    Parameters
+    ----------
+    hw, model, batch, context, **options
+        As in `decode`; `context` is the prompt length where `phase` is ``prefill``.
+    phase : {"decode", "prefill"}
+    value : str
+        One of `roofline.sweeping.cube.VALUES`; float32, NaN where a point does not fit.
+    vary : dict of str to sequence, optional
+        Axes of any figure, such as ``{"hw.memory.0.bandwidth": ["4 TB/s", "8 TB/s"]}``.
+    output : str, optional
+        File that ends in ``.zarr`` or ``.nc``; a sweep that was stopped goes on where it was.
+    overwrite : bool
+    scheduler : str, optional
+        Dask scheduler that computes the chunks of a file, or ``local``.
+
+    Returns
+    -------
+    xarray.Dataset or dict
+        The times that evaluation and writing took, where `output` is given [s].
+    """
+    from pathlib import Path
+
+    from roofline.sweeping.cube import Cube, outer_axes
+    from roofline.sweeping.run import to_dataset, to_xarray
+
+    money = _money(options)
+    sets, tier = options.pop("set", ()), options.pop("kv_tier", 0)
+    outer = outer_axes({"hw": hw, "model": model} | options)
+    _refuse({name: value for name, value in options.items() if name not in (*_SPEC_AXES, *_FORMAT_AXES)})
+    outer |= {path: list(values) for path, values in (vary or {}).items()}
+    cube = Cube(
+        phase,
+        outer,
+        _numbers(batch, "batch")[0],
+        _numbers(context, "context")[0],
+        value,
+        (sets,) if isinstance(sets, str) else tuple(sets),
+        tier,
+        attributes={name: ",".join(map(str, values)) for name, values in outer.items()},
+        **money,
+    )
+    if output is None:
+        return to_xarray(cube)
+    if Path(output).suffix.lower() not in (".zarr", ".nc"):
+        raise RooflineError(f"output: {output}: a dataset ends in .zarr or .nc")
+    return to_dataset(cube, Path(output), overwrite=overwrite, scheduler=scheduler)
+
+
 def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int, options: dict[str, Any]) -> Result:
     requests, axes = _requests(hw, model, options)
     money = _money(options)

@@ -117,22 +117,27 @@ class Money:
     utilisation: float
 
 
+def axes_of(options: dict[str, Any]) -> dict[str, list[Any]]:
+    """Take the named axes out of `options`: values of every option that says what runs where, where it is given."""
+    found: dict[str, list[Any]] = {}
+    for name in ("hw", "model", "engine"):
+        text = options.pop(name)
+        if text is not None:
+            found[name] = axes.names(text, f"--{name}")
+    for name in ("chips", "tp", "pp", "dp", "ep", "dcp", "cores"):
+        text = options.pop(name)
+        if text is not None:
+            found[name] = axes.counts(text, f"--{name}")
+    for name in ("weights", "experts", "kv", "activations"):
+        text = options.pop(name)
+        if text is not None:
+            found[name] = axes.names(text, f"--{name}")
+    return found
+
+
 def requests(options: dict[str, Any]) -> Iterator[Request]:
     """Yield one request per combination of the named axes, and leave the other options in `options`."""
-    texts = ("weights", "experts", "kv", "activations")
-    numbers = ("chips", "tp", "pp", "dp", "ep", "dcp", "cores")
-    choices: dict[str, list[Any]] = {
-        "hw": axes.names(options.pop("hw"), "--hw"),
-        "model": axes.names(options.pop("model"), "--model"),
-    }
-    engine = options.pop("engine")
-    choices["engine"] = axes.names(engine, "--engine") if engine else [None]
-    for name in numbers:
-        text = options.pop(name)
-        choices[name] = [None] if text is None else axes.counts(text, f"--{name}")
-    for name in texts:
-        text = options.pop(name)
-        choices[name] = [None] if text is None else axes.names(text, f"--{name}")
+    choices = axes_of(options)
     sets, tier = tuple(options.pop("set")), options.pop("kv_tier")
     combinations = math.prod(len(values) for values in choices.values())
     if combinations > MOST_POINTS:
