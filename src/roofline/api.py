@@ -359,6 +359,76 @@ def sweep(
     return to_dataset(cube, Path(output), overwrite=overwrite, scheduler=scheduler)
 
 
+def sensitivity(
+    hw: str,
+    model: str,
+    phase: str = "decode",
+    output: str | None = None,
+    step: float = 0.1,
+    target: float | None = None,
+    vary: str | None = None,
+    estimate: str | None = None,
+    **options: Any,
+) -> list[Record]:
+    """Return what each figure of chip, model, engine and price is worth, or the value of one that reaches a target.
+
+    Parameters
+    ----------
+    hw, model : str
+        One of each; **options as in `decode`, with one value each.
+    phase : {"decode", "prefill", "serve"}
+        Loads are ``batch`` and ``context``; ``batch``, ``isl`` and ``past``; ``isl``, ``osl`` and ``concurrency``.
+    output : str, optional
+        Record key to explain, or a short name (tpot, ttft, $/M); the speed of a user, the time to the first token or
+        the throughput of a chip by default.
+    step : float
+        How far each figure is moved, down and up: 0.1 is 10 %.
+    target, vary : float and str, optional
+        The inverse: the value of `output` to reach, in base units, and the path of the figure that has to do it.
+    estimate : {"no_speculation", "as_served"}, optional
+        Which estimate of a spatial chip.
+
+    Returns
+    -------
+    list of dict
+        One record per figure, ranked (see ``whatif.elasticity.sensitivity``), or one record of the inverse.
+
+    Raises
+    ------
+    RooflineError
+        For unknown names, figures and outputs, and where the model does not fit.
+    """
+    from roofline.whatif import elasticity
+    from roofline.whatif.question import LOADS, Question
+    from roofline.whatif.target import reach
+
+    if phase not in LOADS:
+        raise RooflineError(f"phase: {phase!r} is not known; use {', '.join(LOADS)}")
+    load = {}
+    for name, default in LOADS[phase].items():
+        value = options.pop(name, default)
+        if value is not None:
+            load[name] = 0.0 if name == "past" and value == 0 else float(_one(value, name))
+    requests, axes = _requests(hw, model, options)
+    money = _money(options)
+    _refuse(options)
+    if axes:
+        raise RooflineError(f"{next(iter(axes))}: sensitivity takes one value; call it once for each")
+    question = Question(requests[0], phase, load, estimate=estimate, **money)
+    if (target is None) != (vary is None):
+        raise RooflineError("target and vary go together: the value to reach, and the figure that has to do it")
+    if target is not None and vary is not None:
+        return reach(question, output, target, vary)
+    return elasticity.sensitivity(question, output, step)
+
+
+def _one(value: Any, name: str) -> int:
+    numbers, many = _numbers(value, name)
+    if many:
+        raise RooflineError(f"{name}: sensitivity takes one value; call it once for each")
+    return numbers[0]
+
+
 def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int, options: dict[str, Any]) -> Result:
     requests, axes = _requests(hw, model, options)
     money = _money(options)

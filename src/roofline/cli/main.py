@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": ("fit", "Where weights and KV cache sit, what fits, how many users."),
     "explain": ("explain", "The operation table behind a number."),
     "compare": ("compare", "Chips or models side by side."),
+    "sensitivity": ("sensitivity", "What each figure is worth; the value that reaches a target."),
     "sweep": ("sweep", "A grid over any axes, to a table or file."),
     "serve": ("serve", "What users of a service see: TTFT, TPOT, throughput, dollars."),
     "plan": ("plan", "The cheapest and fastest deployment that keeps a promise."),

@@ -27,9 +27,9 @@ def blocks(kind: str, records: list[Record]) -> list[Block]:
     if kind in SPECIAL:
         return SPECIAL[kind](records)
     if kind not in OUTPUTS:
-        from roofline.report import money
+        from roofline.report import money, whatif
 
-        return money.PAGES[kind](records)
+        return (money.PAGES | whatif.PAGES)[kind](records)
     return [many(kind, records)]
 
 
