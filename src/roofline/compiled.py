@@ -104,8 +104,9 @@ def _gufunc(loop: Any, layout: str, scalars: int) -> Any:
         return guvectorize([signature], layout, nopython=True)(loop)
 
 
+@lru_cache(maxsize=1024)
 def table_array(table: Table) -> NDArray[np.float64]:
-    """Return a table as a flat array of shape (n_rows x kernel.N_COLUMNS,)."""
+    """Return a table as a flat array of shape (n_rows x kernel.N_COLUMNS,), made once; nobody writes to it."""
     return np.array(table.values, dtype=np.float64)
 
 

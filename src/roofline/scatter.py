@@ -25,18 +25,26 @@ Array = Any
 #: Points in a block: the working arrays of a block stay in the first-level cache.
 BLOCK = 256
 #: Kinds of row, by the columns that matter.
-_PLAIN, _COLLECTIVE, _EXPERTS, _GENERAL = 0, 1, 2, 3
+_PLAIN, _COLLECTIVE, _EXPERTS, _GENERAL, _ATTENTION, _GATHER = 0, 1, 2, 3, 4, 5
 
 
 def _kind(row: Row) -> int:
     if row.depends_on_context:
-        return _GENERAL
+        other = row.flops_entry or row.flops_group or row.log_miss or row.seconds_per_byte_alt
+        if other or row.span == kernel.CHUNKED:
+            return _GENERAL
+        return _GATHER if row.span == kernel.GATHER else _ATTENTION
     if row.log_miss < 0:
         alone = row.flops_token == row.flops_sampled == row.bytes_fixed == row.bytes_token == row.overhead_sequence == 0
         return _EXPERTS if alone else _GENERAL
     if row.flops_group:
         return _GENERAL
     return _COLLECTIVE if row.seconds_per_byte_alt > 0 else _PLAIN
+
+
+@lru_cache(maxsize=1024)
+def _kinds(table: Table) -> NDArray[np.int64]:
+    return np.array([_kind(row) for row in table.rows], dtype=np.int64)
 
 
 @lru_cache(maxsize=1)
@@ -50,18 +58,35 @@ def _blocks() -> Any:
     b_sampled, b_experts, log_miss = kernel.BYTES_SAMPLED, kernel.BYTES_EXPERTS, kernel.LOG_MISS
     per_flop, per_byte = kernel.SECONDS_FLOP, kernel.SECONDS_BYTE
     over_alt, per_byte_alt = kernel.OVERHEAD_ALT, kernel.SECONDS_BYTE_ALT
+    f_pair, b_entry, entry_ratio, entry_cap = kernel.FLOPS_PAIR, kernel.BYTES_ENTRY, kernel.RATIO, kernel.CAP
 
-    def blocks(table: Array, kind: Array, batch: Array, ranks: float, n: Array, p: Array, s: Array, out: Array) -> None:
+    def blocks(
+        table: Array,
+        kind: Array,
+        batch: Array,
+        ranks: float,
+        fresh: Array,
+        past: Array,
+        positions: Array,
+        out: Array,
+        steps: tuple[int, int, int, int],
+    ) -> None:
+        """Fill out; steps are 1 for inputs with a value per point and 0 for those with one value for all."""
         b, t, g = np.empty(block), np.empty(block), np.empty(block)
+        n, p, s = np.empty(block), np.empty(block), np.empty(block)
         sampled, share, total, beside = np.empty(block), np.empty(block), np.empty(block), np.empty(block)
         for start in range(0, out.shape[0], block):
             size = min(block, out.shape[0] - start)
             for j in range(size):
-                x = batch[start + j]
-                b[j] = max(x / ranks, 1.0)
-                g[j] = max(x, 1.0) * n[start + j]
-                t[j] = b[j] * n[start + j]
-                sampled[j] = b[j] * s[start + j]
+                i = start + j
+                x = batch[i * steps[0]]
+                p[j] = past[i * steps[1]]
+                n[j] = fresh[i * steps[2]]
+                s[j] = positions[i * steps[3]]
+                b[j] = x / ranks if x > ranks else 1.0
+                g[j] = x * n[j] if x > 1.0 else n[j]
+                t[j] = b[j] * n[j]
+                sampled[j] = b[j] * s[j]
                 total[j] = 0.0
                 beside[j] = 0.0
             last = 0.0
@@ -69,14 +94,10 @@ def _blocks() -> Any:
                 at = r * width
                 calls, k, o, e = table[at + count], table[at + kappa], table[at + over], table[at + each]
                 sf, sb = table[at + per_flop], table[at + per_byte]
-                if table[at + side] > 0.0:
+                if table[at + side] > 0.0 or kind[r] == _GENERAL:
+                    into = beside if table[at + side] > 0.0 else total
                     for j in range(size):
-                        i = start + j
-                        beside[j] += calls * op(table, at, b[j], n[i], p[i], s[i], g[j])
-                elif kind[r] == _GENERAL:
-                    for j in range(size):
-                        i = start + j
-                        total[j] += calls * op(table, at, b[j], n[i], p[i], s[i], g[j])
+                        into[j] += calls * op(table, at, b[j], n[j], p[j], s[j], g[j])
                 elif kind[r] == _EXPERTS:
                     if table[at + log_miss] != last:
                         last = table[at + log_miss]
@@ -94,7 +115,20 @@ def _blocks() -> Any:
                         table[at + b_sampled],
                     )
                     sa, oa = table[at + per_byte_alt], table[at + over_alt]
-                    if kind[r] == _PLAIN:
+                    if kind[r] == _ATTENTION or kind[r] == _GATHER:
+                        fp, be = table[at + f_pair] * sf, table[at + b_entry]
+                        inverse, cap = 1.0 / table[at + entry_ratio], table[at + entry_cap]
+                        reach, gather = cap * table[at + entry_ratio], kind[r] == _GATHER
+                        for j in range(size):
+                            room = reach - p[j] if reach > p[j] else 0.0
+                            growing = room if room < n[j] else n[j]
+                            pairs = growing * (p[j] + 0.5 * (growing + 1.0)) * inverse + (n[j] - growing) * cap
+                            seen, most = (p[j] + n[j]) * inverse, cap + n[j] - 1.0
+                            read = pairs if gather else (seen if seen < most else most)
+                            m = (w + bt * t[j] + bq * b[j] + bs * sampled[j] + be * b[j] * read) * sb
+                            c = ft * t[j] + fs * sampled[j] + fp * b[j] * pairs
+                            total[j] += calls * (roof(c, m, k) + o + e * b[j])
+                    elif kind[r] == _PLAIN:
                         for j in range(size):
                             m = (w + bt * t[j] + bq * b[j] + bs * sampled[j]) * sb
                             total[j] += calls * (roof(ft * t[j] + fs * sampled[j], m, k) + o + e * b[j])
@@ -124,22 +158,24 @@ def scattered(
     threads : int
         Threads that share the points.
     """
-    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (batch, context, n, s)))
-    x, p, fresh, sampled = (np.ascontiguousarray(a).ravel() for a in arrays)
-    out = np.empty(x.size)
-    kind = np.array([_kind(row) for row in table.rows], dtype=np.int64)
-    values, blocks = table_array(table), _blocks()
-    if threads <= 1 or x.size < 64 * BLOCK:
-        blocks(values, kind, x, table.ranks, fresh, p, sampled, out)
-        return out.reshape(arrays[0].shape)
+    given = [np.asarray(a, dtype=np.float64) for a in (batch, context, n, s)]
+    shape = np.broadcast_shapes(*(a.shape for a in given))
+    # One value for all points stays one value: memory is for what differs.
+    arrays = [a.reshape(1) if a.size == 1 else np.ascontiguousarray(np.broadcast_to(a, shape)).ravel() for a in given]
+    out = np.empty(math.prod(shape))
+    steps = tuple(0 if a.size == 1 else 1 for a in given)
+    kind, values, blocks = _kinds(table), table_array(table), _blocks()
+
+    def part(low: int, high: int) -> None:
+        x, p, fresh, sampled = (a[low:high] if a.size > 1 else a for a in arrays)
+        blocks(values, kind, x, table.ranks, fresh, p, sampled, out[low:high], steps)
+
+    if threads <= 1 or out.size < 64 * BLOCK:
+        part(0, out.size)
+        return out.reshape(shape)
     from concurrent.futures import ThreadPoolExecutor
 
-    edges = [math.floor(x.size * i / threads) for i in range(threads + 1)]
-
-    def part(i: int) -> None:
-        cut = slice(edges[i], edges[i + 1])
-        blocks(values, kind, x[cut], table.ranks, fresh[cut], p[cut], sampled[cut], out[cut])
-
+    edges = [math.floor(out.size * i / threads) for i in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(part, range(threads)))
-    return out.reshape(arrays[0].shape)
+        list(pool.map(part, edges, edges[1:]))
+    return out.reshape(shape)

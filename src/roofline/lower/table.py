@@ -67,9 +67,9 @@ _COLUMNS = tuple(field.name for field in fields(Row))[_LABELS:]
 assert len(_COLUMNS) == kernel.N_COLUMNS  # one field per column, in order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """All operations of a step of one phase."""
+    """All operations of a step of one phase. A table is itself only: compiled forms are kept for each."""
 
     rows: tuple[Row, ...]
     ranks: float
