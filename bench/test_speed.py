@@ -16,6 +16,8 @@ import sys
 import numpy as np
 import pytest
 
+from performance import BENCHMARKS
+from performance_page import SCALAR_ESTIMATOR
 from reference import best_seconds, fill_rate, numpy_decode_grid
 from roofline import grid, kernel, scatter, serving
 from roofline.resolve import Request, resolve
@@ -35,7 +37,7 @@ def axes() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("model", ["llama-4-maverick", "gpt-oss-120b", "llama-3.1-70b"])
 def test_grid(benchmark, model: str) -> None:
-    """Dense batch x context grid: at least 100 million points a second, 10 times NumPy, half the fill rate."""
+    """Dense batch x context grid: 1,000 scalar estimators, 60 % of filling a fresh array, 70 % of filling `out`."""
     values, (batches, contexts) = table(model), axes()
     points = SHAPE[0] * SHAPE[1]
     grid.decode_grid(values, batches, contexts)
@@ -43,23 +45,26 @@ def test_grid(benchmark, model: str) -> None:
     rate = points / best_seconds(lambda: grid.decode_grid(values, batches, contexts))
     out = np.empty(SHAPE)
     out[:] = 0.0
-    into = points / best_seconds(lambda: grid.decode_grid(values, batches, contexts, out=out))
+    into = points / best_seconds(lambda: grid.decode_grid(values, batches, contexts, out=out), 15)
+    place = points / best_seconds(lambda: out.fill(1.0), 15)
     part = batches[: max(1, SHAPE[0] // 20)]
     plain = len(part) * SHAPE[1] / best_seconds(lambda: numpy_decode_grid(values, part, contexts), 3)
     fill = fill_rate(SHAPE)
     print(
         f"\n{model}: grid {rate / 1e6:,.0f} M points/s, into out= {into / 1e6:,.0f}, NumPy broadcast "
-        f"{plain / 1e6:,.1f} ({rate / plain:,.0f}x slower), fresh-array fill {fill / 1e6:,.0f} ({rate / fill:.0%})"
+        f"{plain / 1e6:,.1f} ({rate / plain:,.0f}x slower), fresh-array fill {fill / 1e6:,.0f} ({rate / fill:.0%}), "
+        f"fill in place {place / 1e6:,.0f} ({into / place:.0%})"
     )
     if not QUICK:
-        assert rate > 100e6
+        assert rate > 1000 * SCALAR_ESTIMATOR
         assert rate > 10 * plain
-        assert rate > 0.5 * fill
+        assert rate > 0.6 * fill
+        assert into > 0.7 * place
 
 
 @pytest.mark.parametrize("model", ["llama-4-maverick", "llama-3.1-70b"])
 def test_scattered(benchmark, model: str) -> None:
-    """Points with every input its own array: at least 5 million a second on two threads."""
+    """Points with every input its own array: at least 10 million a second on two threads."""
     rng = np.random.default_rng(0)
     batch, context = rng.uniform(1, 512, SCATTERED), rng.uniform(1, 1e5, SCATTERED)
     n, s = np.ones(SCATTERED), np.ones(SCATTERED)
@@ -70,7 +75,7 @@ def test_scattered(benchmark, model: str) -> None:
     two = SCATTERED / best_seconds(lambda: scatter.scattered(values, batch, context, n, s, threads=2))
     print(f"\n{model}: scattered {one / 1e6:,.1f} M points/s on one thread, {two / 1e6:,.1f} on two")
     if not QUICK:
-        assert max(one, two) > 5e6
+        assert max(one, two) > 10e6
 
 
 def test_single_point(benchmark) -> None:
@@ -84,23 +89,33 @@ def test_single_point(benchmark) -> None:
 
 
 def test_start_up(benchmark) -> None:
-    """`roofline decode` against importing its three libraries: at most 2.5 times the CPU time."""
+    """`roofline decode` against importing two libraries, bytecode compiled: at most twice the CPU time."""
     ours = [sys.executable, "-c", "from roofline.cli.main import run; run()", "decode", "--hw", "h100"]
     ours += ["--model", "llama4-maverick"]
-    base = [sys.executable, "-c", "import pydantic, click, tomllib"]
+    base = [sys.executable, "-c", "import pydantic, click"]
     first, second = [], []
+    cpu_seconds(ours)  # writes the bytecode
     for _ in range(2 if QUICK else 9):
         first.append(cpu_seconds(ours))
         second.append(cpu_seconds(base))
     benchmark.pedantic(subprocess.run, (ours,), {"check": True, "stdout": subprocess.DEVNULL}, rounds=3)
     mine, theirs = sorted(first)[len(first) // 2], sorted(second)[len(second) // 2]
-    print(f"\nstart-up: {mine * 1e3:.0f} ms CPU, three imports {theirs * 1e3:.0f} ms, ratio {mine / theirs:.2f}")
+    print(f"\nstart-up: {mine * 1e3:.0f} ms CPU, two imports {theirs * 1e3:.0f} ms, ratio {mine / theirs:.2f}")
     if not QUICK:
-        assert mine < 2.5 * theirs
+        assert mine < 2.0 * theirs
 
 
 def cpu_seconds(command: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.skipif(not QUICK, reason="python bench/performance.py runs them in full")
+@pytest.mark.parametrize("name", list(BENCHMARKS))
+def test_benchmarks_of_the_page_run(benchmark, name: str) -> None:
+    rows = benchmark.pedantic(BENCHMARKS[name], rounds=1)
+    assert rows
+    assert all(value >= 0 for row in rows for value in row.values() if isinstance(value, float))

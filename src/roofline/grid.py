@@ -12,21 +12,19 @@ everything that looks at the context once per context, and a point costs one mul
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofline import kernel
-from roofline.compiled import functions, jit
-from roofline.lower.table import Table
-from roofline.scatter import scattered
+from roofline.compiled import functions, jit, table_array
+from roofline.scatter import blocks, row_kinds
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from roofline.lower.table import Row
+    from roofline.lower.table import Row, Table
 
 Array = Any
 
@@ -41,8 +39,9 @@ def _reach() -> Any:
     def reach(kinds: Array, contexts: Array, out: Array) -> None:
         """Add to out[j] the time that one sequence's attention takes after contexts[j] cached tokens."""
         for k in range(kinds.shape[0]):
+            span, ratio, cap, seconds = kinds[k]
             for j in range(contexts.shape[0]):
-                out[j] += kinds[k, 3] * pairs(kinds[k, 0], kinds[k, 1], kinds[k, 2], 1.0, contexts[j])
+                out[j] += seconds * pairs(span, ratio, cap, 1.0, contexts[j])
 
     return jit(reach)
 
@@ -66,24 +65,30 @@ def _seconds_per_entry(row: Row) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _parts(table: Table) -> tuple[Table, Table, Array]:
-    """Return what does not see the context, what runs beside it, and the ways of seeing the context.
+def _parts(table: Table) -> tuple[Array, Array, Array]:
+    """Return the flat table without what sees the context, that of the rows which run beside, and the ways of seeing.
 
-    A way of seeing is (span, ratio, cap, seconds per sequence and entry), shape (kinds, 4).
+    A way of seeing the context is (span, ratio, cap, seconds per sequence and entry), shape (kinds, 4).
     """
-    still, beside = [], []
     kinds: dict[tuple[float, float, float], float] = {}
     for row in table.rows:
-        if row.beside:
-            beside.append(row)
-        elif row.depends_on_context:
+        if row.depends_on_context and not row.beside:
             seen = (row.span, row.ratio, row.cap)
             kinds[seen] = kinds.get(seen, 0.0) + _seconds_per_entry(row)
-            still.append(replace(row, flops_pair=0.0, flops_entry=0.0, bytes_entry=0.0))
-        else:
-            still.append(row)
+    still = table_array(table).reshape(-1, kernel.N_COLUMNS).copy()
+    aside = still[:, kernel.BESIDE] > 0
+    beside = still.copy()
+    beside[~aside, kernel.COUNT] = still[aside, kernel.COUNT] = 0.0
+    still[:, [kernel.FLOPS_PAIR, kernel.FLOPS_ENTRY, kernel.BYTES_ENTRY]] = 0.0
     ways = np.array([(*seen, seconds) for seen, seconds in kinds.items()], dtype=np.float64).reshape(-1, 4)
-    return Table(tuple(still), table.ranks), Table(tuple(beside), table.ranks), ways
+    return still.ravel(), beside.ravel() if aside.any() else beside[:0].ravel(), ways
+
+
+def _before_context(table: Table, values: Array, batches: Array) -> Array:
+    """Return the decode steps of batches with nothing cached, from a changed copy of a table [s]."""
+    out, one = np.empty(len(batches)), np.ones(1)
+    blocks()(values, row_kinds(table), batches, table.ranks, one, np.zeros(1), one, out, (1, 0, 0, 0))
+    return out
 
 
 def decode_grid(
@@ -111,7 +116,7 @@ def decode_grid(
     x = np.ascontiguousarray(batches, dtype=np.float64)
     y = np.ascontiguousarray(contexts, dtype=np.float64)
     still, beside, ways = _parts(table)
-    base, reach = scattered(still, x, 0.0), np.zeros(len(y))
+    base, reach = _before_context(table, still, x), np.zeros(len(y))
     _reach()(ways, y, reach)
     slope = np.maximum(x / table.ranks, 1.0)
     result = np.empty((len(x), len(y))) if out is None else out
@@ -124,7 +129,7 @@ def decode_grid(
             list(pool.map(lambda i, j: fill(base[i:j], slope[i:j], reach, result[i:j]), edges, edges[1:]))
     else:
         fill(base, slope, reach, result)
-    if beside.rows:
+    if beside.size:
         # Communication of the other half of a batch runs beside: the longer of the two is the step.
-        np.maximum(result, scattered(beside, x, 0.0)[:, None], out=result)
+        np.maximum(result, _before_context(table, beside, x)[:, None], out=result)
     return result

@@ -43,12 +43,14 @@ def _kind(row: Row) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _kinds(table: Table) -> NDArray[np.int64]:
+def row_kinds(table: Table) -> NDArray[np.int64]:
+    """Return which of the loops of `blocks` each row of a table goes through."""
     return np.array([_kind(row) for row in table.rows], dtype=np.int64)
 
 
 @lru_cache(maxsize=1)
-def _blocks() -> Any:
+def blocks() -> Any:
+    """Return the compiled loops: table, kinds of rows, inputs, their steps, and the array to fill."""
     op, roof, touched = functions()["op_seconds"], functions()["roof"], functions()["experts_touched"]
     busiest, rank_experts, rank_spread = functions()["busiest_share"], kernel.RANK_EXPERTS, kernel.RANK_SPREAD
     width, block, side = kernel.N_COLUMNS, BLOCK, kernel.BESIDE
@@ -60,7 +62,7 @@ def _blocks() -> Any:
     over_alt, per_byte_alt = kernel.OVERHEAD_ALT, kernel.SECONDS_BYTE_ALT
     f_pair, b_entry, entry_ratio, entry_cap = kernel.FLOPS_PAIR, kernel.BYTES_ENTRY, kernel.RATIO, kernel.CAP
 
-    def blocks(
+    def fill(
         table: Array,
         kind: Array,
         batch: Array,
@@ -141,7 +143,7 @@ def _blocks() -> Any:
             for j in range(size):
                 out[start + j] = max(total[j], beside[j])
 
-    return jit(blocks)
+    return jit(fill)
 
 
 def scattered(
@@ -164,11 +166,11 @@ def scattered(
     arrays = [a.reshape(1) if a.size == 1 else np.ascontiguousarray(np.broadcast_to(a, shape)).ravel() for a in given]
     out = np.empty(math.prod(shape))
     steps = tuple(0 if a.size == 1 else 1 for a in given)
-    kind, values, blocks = _kinds(table), table_array(table), _blocks()
+    kind, values, fill = row_kinds(table), table_array(table), blocks()
 
     def part(low: int, high: int) -> None:
         x, p, fresh, sampled = (a[low:high] if a.size > 1 else a for a in arrays)
-        blocks(values, kind, x, table.ranks, fresh, p, sampled, out[low:high], steps)
+        fill(values, kind, x, table.ranks, fresh, p, sampled, out[low:high], steps)
 
     if threads <= 1 or out.size < 64 * BLOCK:
         part(0, out.size)

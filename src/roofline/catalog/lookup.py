@@ -18,11 +18,13 @@ _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.M | re.S)
 _STRING = re.compile(r'"([^"]*)"')
 
 
+@lru_cache(maxsize=4096)
 def key(name: str) -> str:
     """Return a name without case or punctuation, as names are compared."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+@lru_cache(maxsize=1)
 def shipped_folder() -> Path:
     """Return the folder that holds the shipped hardware/, models/, engines/ and workloads/."""
     package = Path(__file__).parents[1]
@@ -64,14 +66,24 @@ def files(family: Family) -> Iterator[tuple[str, str, Path]]:
         place = folder / family
         if not _is_folder(place):
             continue
-        try:
-            paths = sorted(place.glob("*.toml"))
-            if not os.access(place, os.R_OK | os.X_OK):
-                raise PermissionError(13, "permission denied")
-        except OSError as error:
-            raise RooflineError(f"{place}: cannot read this folder ({error.strerror}); check its permissions") from None
-        for path in paths:
-            yield origin, path.stem, path
+        # What ships changes only with the package; a folder of the user's is looked at each time.
+        for stem, path in _shipped(place, stamp(place)) if origin == "shipped" else _listed(place):
+            yield origin, stem, path
+
+
+def _listed(place: Path) -> tuple[tuple[str, Path], ...]:
+    try:
+        paths = sorted(place.glob("*.toml"))
+        if not os.access(place, os.R_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+    except OSError as error:
+        raise RooflineError(f"{place}: cannot read this folder ({error.strerror}); check its permissions") from None
+    return tuple((path.stem, path) for path in paths)
+
+
+@lru_cache(maxsize=16)
+def _shipped(place: Path, stamp: tuple[int, int]) -> tuple[tuple[str, Path], ...]:
+    return _listed(place)
 
 
 def aliases(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roofline import evaluate
+from roofline import evaluate, service
 from roofline.errors import RooflineError, suggest
 from roofline.report.record import Record, clean, decode_records, prefill_records
 from roofline.resolve import Request, resolve
@@ -106,7 +106,7 @@ class Question:
         load = ("concurrency", users) if users else ("saturated", None)
         isl, osl = self.load["isl"], self.load["osl"]
         money = {"usd_per_hour": self.usd_per_hour, "basis": self.basis, "utilisation": self.utilisation}
-        [record] = evaluate.serve([self.request], [isl], [osl], [load], **money)  # type: ignore[list-item,arg-type]
+        [record] = service.serve([self.request], [isl], [osl], [load], **money)  # type: ignore[list-item,arg-type]
         return record
 
     def output(self, name: str | None) -> str:
