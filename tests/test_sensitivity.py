@@ -161,6 +161,22 @@ def test_a_target_out_of_reach_names_what_binds() -> None:
     )
 
 
+def test_a_figure_without_effect_is_as_near_as_any() -> None:
+    # A region of a wafer computes; the ports of all its memory together do not bind.
+    result = run("--hw", "wse3", "--model", "llama-3.1-8b", "--target", "tpot=1ms", "--vary", "hw.memory.0.bandwidth")
+    assert "No value of hw.memory.0.bandwidth reaches the target; today's is as near as any." in result.output
+
+
+def test_releases_of_a_date_take_overrides() -> None:
+    where = {"hw": "h100", "model": "llama-3.1-8b", "engine": "vllm@2024-10"}
+    plain, quick = (roofline.decode(**where, set=s).tpot_seconds.item() for s in ((), "engine.host_per_step=0.82ms"))
+    # engines/vllm.toml: releases until 2024-12 take 2.32 ms of host time a step.
+    assert plain - quick == pytest.approx(1.5e-3, rel=1e-6)
+    found = by_figure(roofline.sensitivity(**where))
+    assert found["engine.host_per_step"]["figure_value"] == pytest.approx(2.32e-3)
+    assert found["engine.host_per_step"]["elasticity"] == pytest.approx(-2.32e-3 / plain, rel=1e-3)
+
+
 def run(*words: str) -> Any:
     return CliRunner().invoke(cli, ["sensitivity", *words])
 

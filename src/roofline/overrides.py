@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from roofline import catalog
@@ -111,7 +112,12 @@ def engine(name: str, changes: tuple[Path, ...]) -> Engine:
     """Load an engine with overrides."""
     if not changes:
         return catalog.engine(name)
-    return catalog.engine_from_table(_changed("engines", name, changes, "engine"), _where("engine", changes))
+    plain, _, date = name.partition("@")
+    spec = catalog.engine_from_table(_changed("engines", plain, changes, "engine"), _where("engine", changes))
+    if not date:
+        return spec
+    # What is set holds whatever the releases of that date had.
+    return replace(catalog.at_date(spec, date), **{path[0]: getattr(spec, path[0]) for path, _ in changes})
 
 
 def _changed(family: catalog.Family, name: str, changes: tuple[Path, ...], root: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def answer(name: str, value: float) -> str:
 def _head(r: Record) -> str:
     shape = " x ".join(f"{k} {r[k]}" for k in ("tp", "pp", "dp", "ep") if r.get(k, 1) != 1)
     keys = (("batch", "batch"), ("context_tokens", "tokens"), ("isl", "in"), ("osl", "out"), ("concurrency", "users"))
-    load = ", ".join(f"{word} {r[key]:,.0f}" for key, word in keys if key in r)
+    load = ", ".join(
+        f"{word} {r[key]:,.0f}" for key, word in keys if key in r and (key, "isl" in r) != ("context_tokens", True)
+    )
     chips = f"{r['chips']:,} x {r['hardware']}" + (f" ({shape})" if shape else "")
     estimate = "" if r["estimate"] == "predicted" else f", {r['estimate'].replace('_', ' ')}"
     return f"{r['model']} on {chips}, engine {r['engine']}, {load}{estimate}"
@@ -85,7 +87,9 @@ def target_page(records: list[Record]) -> list[Block]:
             rows.append(["best", answer(name, r["output_best"]), f"at {_extreme(r)}"])
             limit = f"{r['limited_by']}, elasticity {r['limited_by_elasticity']:+.3f}"
             rows.append(["limit there", limit, f"bound by {r['bound']}" if "bound" in r else ""])
-        none = [] if r["reached"] else [f"No value of {r['figure']} reaches the target."]
+        none = [] if r["reached"] else [f"No value of {r['figure']} reaches the target"]
+        if none:
+            none[0] += "; today's is as near as any." if r["output_best"] == r["output_value"] else "."
         pages.append(Block(_head(r), rows=rows, notes=none + [f"Note: {text}." for text in r["warnings"]]))
     return pages
 

@@ -58,7 +58,7 @@ def reach(question: Question, output: str | None, target: float, vary: str) -> l
         reached = answer(value)
         record |= {"reached": True, "figure_needed": value, "factor": value / lever.value, "output_reached": reached}
         return [record | {"warnings": base["warnings"]}]
-    best, nearest = min(tried, key=lambda point: (abs(math.log(point[1] / target)), abs(math.log(point[0]))))
+    best, nearest = min(tried, key=lambda p: (abs(math.log(p[1] / target)), abs(math.log(p[0] / lever.value))))
     record |= {"reached": False, "figure_best": best, "output_best": nearest}
     there = question.moved(lever, best)
     others = [r for r in sensitivity(there, name) if r["figure"] != lever.path and r["part"] in ("chip", "engine")]
