@@ -53,6 +53,17 @@ def test_grid_equals_plain_python(hw: str, model: str, options: dict[str, object
     np.testing.assert_allclose(decode_times(system, batches, contexts), expected, rtol=1e-12, atol=0)
 
 
+def test_large_grids_equal_scattered_points_and_threads_share_them() -> None:
+    # Two ways to the same points; two threads fill the halves of a grid of a million points.
+    for hw, model, options in SYSTEMS[:4]:
+        table = resolve(Request(hw, model, **options)).decode  # type: ignore[arg-type]
+        batches, contexts = np.arange(1.0, 1102.0), np.linspace(1.0, 200_000.0, 1000)
+        found = grid.decode_grid(table, batches, contexts)
+        expected = scatter.scattered(table, batches[:, None], contexts)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
+        np.testing.assert_array_equal(grid.decode_grid(table, batches, contexts, threads=2), found)
+
+
 def test_grid_writes_into_out() -> None:
     table = resolve(Request("h100", "llama-3.1-8b")).decode
     out = np.empty((3, 4))
