@@ -1,4 +1,4 @@
-"""What the kernels are measured against: NumPy broadcasting of the same maths, and the machine's own fill rate."""
+"""What the kernels are measured against: NumPy broadcasting of the same maths."""
 
 from __future__ import annotations
 
@@ -45,8 +45,3 @@ def best_seconds(run: Callable[[], Any], times: int = 5) -> float:
         run()
         found.append(time.perf_counter() - start)
     return min(found)
-
-
-def fill_rate(shape: tuple[int, int]) -> float:
-    """Return how many float64 a second this machine writes into a freshly allocated array [1/s]."""
-    return shape[0] * shape[1] / best_seconds(lambda: np.full(shape, 1.0))

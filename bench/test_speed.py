@@ -16,9 +16,9 @@ import sys
 import numpy as np
 import pytest
 
-from performance import BENCHMARKS
+from performance import BENCHMARKS, alternately
 from performance_page import SCALAR_ESTIMATOR
-from reference import best_seconds, fill_rate, numpy_decode_grid
+from reference import best_seconds, numpy_decode_grid
 from roofline import grid, kernel, scatter, serving
 from roofline.resolve import Request, resolve
 
@@ -42,14 +42,17 @@ def test_grid(benchmark, model: str) -> None:
     points = SHAPE[0] * SHAPE[1]
     grid.decode_grid(values, batches, contexts)
     benchmark(grid.decode_grid, values, batches, contexts)
-    rate = points / best_seconds(lambda: grid.decode_grid(values, batches, contexts))
-    out = np.empty(SHAPE)
-    out[:] = 0.0
-    into = points / best_seconds(lambda: grid.decode_grid(values, batches, contexts, out=out), 15)
-    place = points / best_seconds(lambda: out.fill(1.0), 15)
+    out = np.zeros(SHAPE)
+    runs = {
+        "grid": lambda: grid.decode_grid(values, batches, contexts),
+        "fill": lambda: np.full(SHAPE, 1.0),
+        "into": lambda: grid.decode_grid(values, batches, contexts, out=out),
+        "place": lambda: out.fill(1.0),
+    }
+    found = alternately(runs)
+    rate, fill, into, place = (points / found[name][0] for name in runs)
     part = batches[: max(1, SHAPE[0] // 20)]
     plain = len(part) * SHAPE[1] / best_seconds(lambda: numpy_decode_grid(values, part, contexts), 3)
-    fill = fill_rate(SHAPE)
     print(
         f"\n{model}: grid {rate / 1e6:,.0f} M points/s, into out= {into / 1e6:,.0f}, NumPy broadcast "
         f"{plain / 1e6:,.1f} ({rate / plain:,.0f}x slower), fresh-array fill {fill / 1e6:,.0f} ({rate / fill:.0%}), "
