@@ -1,0 +1,190 @@
+"""What all charts share: colours that the colour-blind tell apart, shapes and dashes for print, title, caption."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+
+from roofline.errors import RooflineError
+from roofline.report.record import Record
+from roofline.units import format_si, significant
+
+#: Okabe and Ito's colours [1]_, without the yellow that vanishes on white.
+#:
+#: .. [1] M. Okabe, K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2, 1, 2], [1, 3])
+INK, FAINT = "#222222", "#767676"
+#: Names that tell one series from another, in the order in which they are tried.
+IDENTITY = ("hardware", "model", "engine", "estimate", "scenario", "chips", "tp", "pp", "dp", "ep", "weights_dtype")
+IDENTITY += ("experts_dtype", "kv_dtype", "isl", "osl", "context_tokens")
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A chart before its caption.
+
+    Attributes
+    ----------
+    chart : altair chart
+        Reads named data only.
+    datasets : dict of str to list of dict
+        The named data.
+    title, subtitle : str
+        What is shown, and of what.
+    notes : list of str
+        Assumptions and how to read it, for the caption.
+    panels : int
+        Charts side by side.
+    """
+
+    chart: Any
+    datasets: dict[str, list[Record]]
+    title: str
+    subtitle: str
+    notes: list[str] = field(default_factory=list)
+    panels: int = 1
+
+
+def finish(drawing: Drawing, sources: Sequence[str], width: int, caption: bool) -> dict[str, Any]:
+    """Return the specification of a drawing: title above, caption below, data by name."""
+    lines = [*drawing.notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
+    wide = max(60, int(drawing.panels * width / 5.2))
+    title = alt.TitleParams(
+        drawing.title, subtitle=textwrap.wrap(drawing.subtitle, wide), anchor="start", frame="group", offset=12
+    )
+    chart: Any = drawing.chart.properties(title=title)
+    if caption and lines:
+        wrapped = [part for line in lines for part in textwrap.wrap(line, int(wide * 1.1))]
+        below = alt.TitleParams(
+            wrapped,
+            orient="bottom",
+            anchor="start",
+            fontSize=10,
+            fontWeight="normal",
+            color=FAINT,
+            offset=14,
+            lineHeight=13,
+        )
+        chart = alt.concat(chart).properties(title=below)
+    spec: dict[str, Any] = _theme(chart).to_dict()
+    spec["datasets"] = drawing.datasets
+    spec["usermeta"] = {"title": drawing.title, "subtitle": drawing.subtitle, "caption": lines}
+    return spec
+
+
+def _theme(chart: Any) -> Any:
+    axis = {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": "#E6E6E6"}
+    return (
+        chart.configure(font="sans-serif", background="white")
+        .configure_axis(**axis, labelColor=INK, titleColor=INK, domainColor=FAINT, tickColor=FAINT)
+        .configure_title(fontSize=15, subtitleFontSize=11, subtitleColor="#555555", color=INK, subtitlePadding=5)
+        .configure_legend(
+            orient="bottom",
+            direction="horizontal",
+            columns=4,
+            labelFontSize=11,
+            titleFontSize=11,
+            labelLimit=300,
+            titleFontWeight="normal",
+            symbolStrokeWidth=2,
+            symbolSize=70,
+            offset=12,
+        )
+        .configure_view(stroke=None)
+    )
+
+
+def data(name: str) -> alt.NamedData:
+    """Return a reference to data by name."""
+    return alt.NamedData(name=name)
+
+
+def varying(records: Sequence[Record], keys: Sequence[str] = IDENTITY) -> list[str]:
+    """Return the keys of which records have more than one value."""
+    return [key for key in keys if len({repr(r.get(key)) for r in records}) > 1]
+
+
+def telling(records: Sequence[Record], but: Sequence[str] = ()) -> list[str]:
+    """Return the fewest keys, in the order of `IDENTITY`, that tell the series of records apart."""
+    chosen: list[str] = []
+    groups = 1
+    for key in (key for key in varying(records) if key not in but):
+        split = len({tuple(repr(r.get(k)) for k in (*chosen, key)) for r in records})
+        if split > groups:
+            chosen, groups = [*chosen, key], split
+    if "hardware" in chosen and "chips" not in but and varying(records, ["chips"]) and "chips" not in chosen:
+        chosen.insert(1, "chips")
+    return chosen or ["hardware"]
+
+
+def named(records: Sequence[Record], keys: Sequence[str]) -> list[str]:
+    """Return a name for every record, from the values of some keys."""
+    return [" ".join(filter(None, (value(key, r.get(key)) for key in keys))) for r in records]
+
+
+def value(key: str, got: Any) -> str:
+    """Return a value as a name says it: units where a bare number would puzzle."""
+    if got is None:
+        return ""
+    how = {
+        "estimate": lambda: str(got).replace("_", " "),
+        "chips": lambda: f"x {got:,.0f}",
+        "context_tokens": lambda: f"{got:,.0f} tokens",
+        "isl": lambda: f"{got:,.0f} in",
+        "osl": lambda: f"{got:,.0f} out",
+        "kv_dtype": lambda: f"KV {got}",
+    } | {key: (lambda key=key: f"{key} {got}") for key in ("tp", "pp", "dp", "ep")}
+    return how[key]() if key in how else str(got)
+
+
+def about(records: Sequence[Record]) -> str:
+    """Return what all records share, as a subtitle."""
+    first, many = records[0], set(varying(records))
+    parts = [str(first[key]) for key in ("model", "hardware") if key in first and key not in many]
+    if "chips" in first and not many & {"chips", "tp", "hardware"}:
+        parts[-1:] = [f"{parts[-1]} x {first['chips']}" if parts else f"{first['chips']} chips"]
+    for key, word in (("weights_dtype", "weights"), ("kv_dtype", "KV cache")):
+        if key in first and key not in many:
+            parts.append(f"{word} {first[key]}")
+    if "engine" in first and "engine" not in many:
+        parts.append(f"engine {first['engine']}")
+    if "isl" in first and "osl" in first and not many & {"isl", "osl"}:
+        parts.append(f"{first['isl']:,.0f} tokens in, {first['osl']:,.0f} out")
+    elif "context_tokens" in first and "context_tokens" not in many:
+        parts.append(f"{first['context_tokens']:,.0f} tokens of context")
+    return ", ".join(parts)
+
+
+def need(records: Sequence[Record], what: str) -> None:
+    """Refuse to draw nothing.
+
+    Raises
+    ------
+    RooflineError
+        If there are no records; the message says what was looked for.
+    """
+    if not records:
+        raise RooflineError(f"nothing to draw: {what}")
+
+
+def scales(names: Sequence[str]) -> dict[str, Any]:
+    """Return colour, shape and dash of series by name; each differs, so that any one of them is enough."""
+
+    def pick(values: Sequence[Any]) -> list[Any]:
+        return [values[i % len(values)] for i in range(len(names))]
+
+    domain = list(names)
+    return {
+        "color": alt.Scale(domain=domain, range=pick(COLOURS)),
+        "shape": alt.Scale(domain=domain, range=pick(SHAPES)),
+        "dash": alt.Scale(domain=domain, range=pick(DASHES)),
+    }
+
+
+__all__ = ["Drawing", "about", "data", "finish", "format_si", "named", "need", "scales", "significant", "varying"]
