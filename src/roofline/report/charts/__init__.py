@@ -15,6 +15,9 @@ KINDS = {
     "frontier": ("frontier", "frontier", "Throughput per user against throughput per chip."),
     "dollars": ("frontier", "dollars", "Dollars per million output tokens against throughput per user."),
     "fit": ("fit", "fit", "KV cache over batch and context: what fits, and what stays on chip."),
+    "step": ("step", "step", "Time of a step split by operation."),
+    "validate": ("validation", "validation", "Predicted against measured, with the interval."),
+    "tornado": ("tornado", "tornado", "How far each input moves the answer."),
 }
 
 
@@ -35,7 +38,9 @@ def spec(
         One of `KINDS`.
     records : sequence of dict
         Flat records as the commands print them: ``decode``, ``serve``, ``sweep`` or ``plan`` for ``frontier`` and
-        ``dollars``; ``fit`` for ``fit``; those of `roofline.ceilings.records` for ``roofline``.
+        ``dollars``; ``fit`` for ``fit``; ``explain`` for ``step``; those of `roofline.ceilings.records` for
+        ``roofline``; the rows of ``validate --rows`` for ``validate``; ``sensitivity`` or ``cost --samples`` for
+        ``tornado``.
     sources : sequence of str
         What the caption names as sources.
     width, height : int

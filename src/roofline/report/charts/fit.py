@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -11,35 +12,44 @@ from roofline.report.charts.frame import Drawing
 from roofline.report.record import Record
 from roofline.units import format_si
 
-#: More cells than this across carry no text.
-_MOST_TEXT = 12
+#: Narrower or lower cells than this carry no text [px].
+_TEXT_WIDTH, _TEXT_HEIGHT = 44, 16
 
 
 def fit(records: list[Record], width: int, height: int) -> Drawing:
     """Draw batch over context, shaded by the share of the KV room used, with the edge of what stays on chip."""
     frame.need([r for r in records if "users" in r], "no record says how many users fit; give those of `roofline fit`")
-    keys = frame.telling(records, but=("context_tokens", "tp", "pp"))
-    panels = list(dict.fromkeys(frame.named(records, keys)))
-    cells = [_cell(r, name) for r, name in zip(records, frame.named(records, keys), strict=True)]
+    names = frame.named(records, frame.telling(records, but=("context_tokens", "tp", "pp")))
+    panels = list(dict.fromkeys(names))
+    cells = [_cell(r, name) for r, name in zip(records, names, strict=True)]
     edges = [edge for name in panels for edge in _edges([c for c in cells if c["panel"] == name])]
     contexts, batches = (sorted({c[key] for c in cells}) for key in ("context", "batch"))
-    charts = [_panel(name if len(panels) > 1 else "", name, contexts, batches, width, height) for name in panels]
-    chart: Any = charts[0] if len(charts) == 1 else alt.concat(*charts, columns=3)
-    notes = [
-        "Shade: sequences over those that there is room for beside the weights; figures: KV cache of the whole batch. "
-        "A cross: does not fit. Inside the thick line the whole cache stays on chip."
-    ]
-    caches = {f"{x['hardware']}: {_where(x)}" for x in records}
-    notes.append("; ".join(sorted(caches)) + ".")
+    small = width / len(contexts) < _TEXT_WIDTH or height / len(batches) < _TEXT_HEIGHT
+    drawn = [_panel(name, contexts, batches, not small, width, height) for name in panels]
+    if len(panels) > 1:
+        drawn = [frame.heading(one, name) for one, name in zip(drawn, panels, strict=True)]
+    notes = ["Shade: sequences over those that there is room for beside the weights. A cross: does not fit."]
+    if not small:
+        notes[0] += " Figures: KV cache of the whole batch."
+    notes[0] += " Inside the thick line all of the cache stays on chip." if edges else _no_edge(cells)
+    where = [f"{r['hardware']}: {_where(r)}" for r in records]
     shared = [{k: v for k, v in r.items() if k != "context_tokens"} for r in records]
     data = {"cells": cells, "edges": edges}
-    return Drawing(chart, data, "KV cache: what fits", frame.about(shared), notes, min(len(panels), 3))
+    notes.append("; ".join(dict.fromkeys(where)) + ".")
+    columns = min(len(panels), 3)
+    return Drawing(
+        frame.side_by_side(drawn, columns), data, "Room for the KV cache", frame.about(shared), notes, columns
+    )
+
+
+def _no_edge(cells: list[Record]) -> str:
+    return " All of the cache stays on chip." if all(c["on_chip"] for c in cells) else " None of it stays on chip."
 
 
 def _where(r: Record) -> str:
     chips = "" if r["chips"] == 1 else f" on each of {r['chips']} chips"
-    room = f"KV in {r['memory_tier']}, {format_si(r['usable_bytes_per_chip'], 'B')} usable{chips}"
-    return room + (f", {r['cache_tier']} {format_si(r['cache_bytes_per_chip'], 'B')}" if "cache_tier" in r else "")
+    room = f"KV cache in {r['memory_tier']}, {format_si(r['usable_bytes_per_chip'], 'B')} usable{chips}"
+    return room + (f" ({r['cache_tier']} {format_si(r['cache_bytes_per_chip'], 'B')})" if "cache_tier" in r else "")
 
 
 def _cell(r: Record, name: str) -> Record:
@@ -51,59 +61,54 @@ def _cell(r: Record, name: str) -> Record:
 
 
 def _edges(cells: list[Record]) -> list[Record]:
-    """Return the sides that part cells on chip from the others, as rules from band to band."""
+    """Return the sides that part cells on chip from the others: the right or the top of a cell."""
     state = {(c["context"], c["batch"]): c["on_chip"] for c in cells}
     contexts, batches = sorted({x for x, _ in state}), sorted({y for _, y in state})
+    after = dict(pairwise(contexts)) | {contexts[-1]: 0}
+    above = dict(pairwise(batches)) | {batches[-1]: 0}
     edges = []
-    for i, x in enumerate(contexts):
-        for j, y in enumerate(batches):
-            if not state.get((x, y)):
-                continue
-            right = contexts[i + 1] if i + 1 < len(contexts) else None
-            above = batches[j + 1] if j + 1 < len(batches) else None
-            for side, beside in (("right", (right, y)), ("top", (x, above))):
-                if None not in beside and state.get(beside) is False:  # type: ignore[arg-type]
-                    edges.append({"panel": cells[0]["panel"], "context": x, "batch": y, "side": side})
+    for (x, y), inside in state.items():
+        for side, beside in (("right", (after[x], y)), ("top", (x, above[y]))):
+            if state.get(beside, inside) != inside:
+                edges.append({"panel": cells[0]["panel"], "context": x, "batch": y, "side": side})
     return edges
 
 
-def _panel(title: str, name: str, contexts: list[int], batches: list[int], width: int, height: int) -> Any:
-    test = f"datum.panel == {name!r}"
-    x = {"title": "context [tokens]", "sort": contexts}
-    y = {"title": "batch [sequences]", "sort": batches[::-1]}
-    base = alt.Chart(frame.data("cells"), width=width, height=height).transform_filter(test)
-    at = (
-        alt.X("context:O", axis=alt.Axis(format=",d", labelAngle=0, labelOverlap=True), **x),
-        alt.Y("batch:O", axis=alt.Axis(format=",d"), **y),
-    )
+def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width: int, height: int) -> Any:
+    here = frame.only("panel", name)
+
+    def x(band: float | None = None) -> Any:
+        axis = alt.Axis(format=",d", labelAngle=0, labelOverlap=True)
+        more = {} if band is None else {"bandPosition": band}
+        return alt.X("context:O", title="context [tokens]", sort=contexts, axis=axis, **more)
+
+    def y(band: float | None = None) -> Any:
+        more = {} if band is None else {"bandPosition": band}
+        return alt.Y("batch:O", title="batch [sequences]", sort=batches[::-1], axis=alt.Axis(format=",d"), **more)
+
+    base = alt.Chart(frame.data("cells"), width=width, height=height).transform_filter(here)
     shade = alt.Color(
-        "share:Q", title="share of the KV room used", scale=alt.Scale(scheme="cividis", domain=[0, 1], reverse=True),
-        legend=alt.Legend(format=".0%", gradientLength=200),
-    )  # fmt: skip
-    tips = [
-        alt.Tooltip("context:Q", format=",d"),
-        alt.Tooltip("batch:Q", format=",d"),
-        "text:N",
-        alt.Tooltip("share:Q", format=".1%"),
-        "on_chip:N",
-    ]
-    layers = [
-        base.transform_filter("datum.fits").mark_rect(stroke="white", strokeWidth=1).encode(*at, shade, tooltip=tips)
-    ]
-    small = len(contexts) <= _MOST_TEXT and len(batches) <= 2 * _MOST_TEXT
-    words = base.mark_text(fontSize=10).encode(
-        *at, text="text:N", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value(frame.INK))
+        "share:Q",
+        title="share of the KV room used",
+        scale=alt.Scale(scheme="cividis", domain=[0, 1], reverse=True),
+        legend=alt.Legend(format=".0%", gradientLength=220, values=[0, 0.25, 0.5, 0.75, 1]),
     )
-    layers.append(words if small else words.transform_filter("!datum.fits"))
-    rules = alt.Chart(frame.data("edges")).transform_filter(test).mark_rule(strokeWidth=3.5, color="#D55E00")
-    for side in ("right", "top"):
-        ends = (1, 1) if side == "right" else (0, 1)
-        rise = (0, 1) if side == "right" else (0, 0)
-        layers.append(
-            rules.transform_filter(f"datum.side == '{side}'").encode(
-                x=alt.X("context:O", bandPosition=ends[0], **x), x2=alt.X2("context", bandPosition=ends[1]),
-                y=alt.Y("batch:O", bandPosition=rise[0], **y), y2=alt.Y2("batch", bandPosition=rise[1]),
-            )
-        )  # fmt: skip
-    chart: Any = alt.layer(*layers)
-    return chart.properties(title=title) if title else chart
+    tips = [
+        alt.Tooltip("context:Q", format=",d", title="context [tokens]"),
+        alt.Tooltip("batch:Q", format=",d"),
+        alt.Tooltip("kv_bytes:Q", format=".3~s", title="KV cache [B]"),
+        alt.Tooltip("share:Q", format=".1%", title="share of the room"),
+        alt.Tooltip("on_chip:N", title="on chip"),
+    ]
+    cells = base.transform_filter(frame.only("fits", True)).mark_rect(stroke="white", strokeWidth=1)
+    ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value(frame.INK))
+    words = base.mark_text(fontSize=10).encode(x(), y(), text="text:N", color=ink)
+    layers = [
+        cells.encode(x(), y(), shade, tooltip=tips),
+        words if text else words.transform_filter(frame.only("fits", False)),
+    ]
+    rules = alt.Chart(frame.data("edges")).transform_filter(here).mark_rule(strokeWidth=4, color="#D55E00")
+    for side, across, up in (("right", (1, 1), (0, 1)), ("top", (0, 1), (0, 0))):
+        x2, y2 = alt.X2("context", bandPosition=across[1]), alt.Y2("batch", bandPosition=up[1])
+        layers.append(rules.transform_filter(frame.only("side", side)).encode(x(across[0]), y(up[0]), x2, y2))
+    return alt.layer(*layers)

@@ -11,7 +11,6 @@ import altair as alt
 
 from roofline.errors import RooflineError
 from roofline.report.record import Record
-from roofline.units import format_si, significant
 
 #: Okabe and Ito's colours [1]_, without the yellow that vanishes on white.
 #:
@@ -21,8 +20,10 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2, 1, 2], [1, 3])
 INK, FAINT = "#222222", "#767676"
 #: Names that tell one series from another, in the order in which they are tried.
-IDENTITY = ("hardware", "model", "engine", "estimate", "scenario", "chips", "tp", "pp", "dp", "ep", "weights_dtype")
-IDENTITY += ("experts_dtype", "kv_dtype", "isl", "osl", "context_tokens")
+IDENTITY = (
+    *("hardware", "model", "engine", "estimate", "scenario", "chips", "tp", "pp", "dp", "ep"),
+    *("weights_dtype", "experts_dtype", "kv_dtype", "isl", "osl", "context_tokens"),
+)
 
 
 @dataclass(slots=True)
@@ -100,6 +101,21 @@ def _theme(chart: Any) -> Any:
     )
 
 
+def only(field_name: str, equal: Any) -> Any:
+    """Return the filter that keeps rows with a value; the value is data, never an expression."""
+    return alt.FieldEqualPredicate(field=field_name, equal=equal)
+
+
+def heading(chart: Any, text: str) -> Any:
+    """Return a panel with its name above it; without one where there is a single panel."""
+    return chart.properties(title=alt.TitleParams(text, fontSize=12, offset=6)) if text else chart
+
+
+def side_by_side(panels: Sequence[Any], columns: int) -> Any:
+    """Return one chart of several panels."""
+    return panels[0] if len(panels) == 1 else alt.concat(*panels, columns=columns, spacing=30)
+
+
 def data(name: str) -> alt.NamedData:
     """Return a reference to data by name."""
     return alt.NamedData(name=name)
@@ -118,7 +134,7 @@ def telling(records: Sequence[Record], but: Sequence[str] = ()) -> list[str]:
         split = len({tuple(repr(r.get(k)) for k in (*chosen, key)) for r in records})
         if split > groups:
             chosen, groups = [*chosen, key], split
-    if "hardware" in chosen and "chips" not in but and varying(records, ["chips"]) and "chips" not in chosen:
+    if chosen[:1] == ["hardware"] and "chips" not in (*but, *chosen) and varying(records, ["chips"]):
         chosen.insert(1, "chips")
     return chosen or ["hardware"]
 
@@ -185,6 +201,3 @@ def scales(names: Sequence[str]) -> dict[str, Any]:
         "shape": alt.Scale(domain=domain, range=pick(SHAPES)),
         "dash": alt.Scale(domain=domain, range=pick(DASHES)),
     }
-
-
-__all__ = ["Drawing", "about", "data", "finish", "format_si", "named", "need", "scales", "significant", "varying"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import math
 from typing import Any
 
 import altair as alt
@@ -12,80 +12,112 @@ from roofline.report.charts.frame import Drawing
 from roofline.report.record import Record
 
 _USER = "tokens_per_second_per_user"
-#: What a point of a series is labelled with, in the order in which they are tried.
-_ALONG = ("batch", "concurrency", "rate_requests_per_second")
+#: What runs along a line, in the order in which they are tried.
+_ALONG = {"batch": "batch", "concurrency": "users", "rate_requests_per_second": "requests/s", "chips": "chips"}
+#: More series than this are told apart by chip and model alone, without lines.
+_MOST_SERIES = 14
+#: Where the number beside a point stands: text options by side.
+_SIDES: dict[str, dict[str, Any]] = {
+    "right": {"align": "left", "dx": 9},
+    "left": {"align": "right", "dx": -9},
+    "above": {"align": "center", "dy": -12},
+    "below": {"align": "center", "dy": 13},
+}
 
 
 def frontier(records: list[Record], width: int, height: int) -> Drawing:
     """Draw tokens per second and chip over tokens per second and user, one line per deployment."""
-    y = "tokens_per_second_per_chip"
-    title = "Throughput per chip against speed per user"
-    return _lines(records, y, "throughput per chip [tok/s/chip]", title, width, height)
+    return _lines(
+        records, "tokens_per_second_per_chip", "throughput per chip [tok/s/chip]",
+        "Throughput per chip against speed per user", width, height,
+    )  # fmt: skip
 
 
 def dollars(records: list[Record], width: int, height: int) -> Drawing:
     """Draw dollars per million output tokens over tokens per second and user."""
-    y = "usd_per_million_output_tokens"
     drawing = _lines(
-        records, y, "price of output [USD per million tokens]", "Dollars against speed per user", width, height
-    )
-    first = {r["hardware"]: r for r in records if "price_basis" in r}
-    if first:
-        told = [
-            f"{name} ${r['usd_per_hour'] / r['chips']:.2f} per chip-hour ({r['price_basis'].replace('-', ' ')}"
-            + (f", {r['price_date']})" if "price_date" in r else ")")
-            for name, r in first.items()
-        ]
-        utilisation = {r["utilisation"] for r in first.values()}
-        drawing.notes.append(
-            "Prices: " + "; ".join(told) + f". Utilisation {', '.join(f'{u:.0%}' for u in utilisation)}."
-        )
+        records, "usd_per_million_output_tokens", "cost of output [USD per million tokens]",
+        "Cost of output tokens against speed per user", width, height,
+    )  # fmt: skip
+    priced = {r["hardware"]: r for r in records if "price_basis" in r}
+    told = [
+        f"{name} ${r['usd_per_hour'] / r['chips']:.2f} per chip-hour ({r['price_basis'].replace('-', ' ')}"
+        + (f", {r['price_date']})" if "price_date" in r else ")")
+        for name, r in priced.items()
+    ]
+    if told:
+        shares = ", ".join(f"{u:.0%}" for u in sorted({r["utilisation"] for r in priced.values()}))
+        drawing.notes.append(f"Prices: {'; '.join(told)}. Utilisation {shares}.")
     return drawing
 
 
-def _lines(records: list[Record], y: str, y_title: str, title: str, width: int, height: int) -> Drawing:
-    usable = [r for r in records if r.get(_USER) and r.get(y) and r.get("estimate") != "naive_bandwidth"]
-    if any(r["estimate"] == "as_served" for r in usable):
-        # What a spatial chip sells is what is compared; its other estimates stand in the table.
-        usable = [r for r in usable if r["estimate"] != "no_speculation"]
-    frame.need(usable, f"no record has both {_USER} and {y}; what does not fit has neither")
-    along = next((key for key in _ALONG if len({r.get(key) for r in usable}) > 1), "batch")
-    keys = frame.telling(usable, but=("estimate",))
-    names = frame.named(usable, keys)
-    points: list[Record] = []
-    for name, r in zip(names, usable, strict=True):
-        row = {"series": name, "x": r[_USER], "y": r[y], "at": r.get(along)}
-        row |= {
-            f"{axis}_{end}": r[f"{key}_{end}"]
-            for axis, key in (("x", _USER), ("y", y))
-            for end in ("low", "high")
-            if f"{key}_{end}" in r
-        }
-        points.append(row)
-    points.sort(key=lambda p: (list(dict.fromkeys(names)).index(p["series"]), p["at"] or 0))
-    for _, group in groupby(points, key=lambda p: p["series"]):
-        these = list(group)
-        these[0]["label"], these[-1]["label"] = f"{these[0]['at']:,.0f}", f"{these[-1]['at']:,.0f}"
+def _lines(records: list[Record], key: str, y_title: str, title: str, width: int, height: int) -> Drawing:
+    usable = [r for r in records if r.get(_USER) and r.get(key) and r.get("estimate") != "naive_bandwidth"]
+    # What a spatial chip sells is what is compared; its other estimates stand in the table.
+    served = {r["hardware"] for r in usable if r["estimate"] == "as_served"}
+    usable = [r for r in usable if r["estimate"] != "no_speculation" or r["hardware"] not in served]
+    frame.need(usable, f"no record has both {_USER} and {key}; what does not fit has neither")
+    along = next((name for name in _ALONG if frame.varying(usable, [name])), "batch")
+    but = ("estimate", "chips", "tp", "pp") if along == "chips" else ("estimate",)
+    keys = frame.telling(usable, but)
+    joined = len(set(frame.named(usable, keys))) <= _MOST_SERIES
+    if not joined:
+        keys = [name for name in keys if name in ("hardware", "model")]
+    points = _points(usable, frame.named(usable, keys), key, along)
     series = list(dict.fromkeys(p["series"] for p in points))
+    if joined:
+        for name in series:
+            _label([p for p in points if p["series"] == name], points, width / height)
     style = frame.scales(series)
-    x = alt.X("x:Q", title="speed per user [tok/s/user]", scale=alt.Scale(type="log", nice=False, padding=30))
-    at = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log", nice=False, padding=24))
+    x = alt.X("x:Q", title="speed per user [tok/s/user]", scale=alt.Scale(type="log", nice=False, padding=34))
+    y = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log", nice=False, padding=26))
     colour = alt.Color("series:N", title=None, scale=style["color"])
+    shape = alt.Shape("series:N", title=None, scale=style["shape"])
+    dash = alt.StrokeDash("series:N", title=None, legend=None, scale=style["dash"])
     base = alt.Chart(frame.data("points"), width=width, height=height)
-    lines = base.mark_line(strokeWidth=1.8).encode(
-        x, at, colour, order="at:Q", strokeDash=alt.StrokeDash("series:N", title=None, scale=style["dash"])
-    )
-    tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=along.split("_")[0])]
-    tips += [alt.Tooltip("x:Q", title="tok/s/user", format=",.4~g"), alt.Tooltip("y:Q", title=y_title, format=",.4~g")]
-    dots = base.mark_point(filled=True, size=45, opacity=1).encode(
-        x, at, colour, shape=alt.Shape("series:N", title=None, scale=style["shape"]), tooltip=tips
-    )
-    text = (
-        base.mark_text(dx=9, align="left", fontSize=10)
-        .encode(x, at, colour, text="label:N")
-        .transform_filter("isValid(datum.label)")
-    )
-    notes = [
-        f"Numbers at the ends of a line are its {along.replace('_', ' ')}; points are predictions, not measurements."
-    ]
-    return Drawing(alt.layer(lines, dots, text), {"points": points}, title, frame.about(usable), notes)
+    tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=_ALONG[along], format=",")]
+    tips += [alt.Tooltip("x:Q", title="tok/s/user", format=",.4~r"), alt.Tooltip("y:Q", title=y_title, format=",.4~r")]
+    layers = [base.mark_line(strokeWidth=1.8).encode(x, y, colour, dash, order="at:Q")] if joined else []
+    spans = alt.Chart(frame.data("points")).transform_filter("isValid(datum.x_low)").mark_rule(opacity=0.3)
+    layers.append(spans.encode(alt.X("x_low:Q"), alt.Y("y_low:Q"), colour, x2="x_high:Q", y2="y_high:Q"))
+    layers.append(base.mark_point(filled=True, size=50, opacity=1).encode(x, y, colour, shape, tooltip=tips))
+    for side, mark in _SIDES.items():
+        words = alt.Chart(frame.data("points")).transform_filter(frame.only("side", side))
+        layers.append(words.mark_text(fontSize=10, baseline="middle", **mark).encode(x, y, colour, text="label:N"))
+    notes = [f"Numbers at the ends of a line: {_ALONG[along]}."] if joined else []
+    if any("x_low" in p for p in points):
+        notes.append("Thin strokes: 90 % interval of a prediction, along which both axes move together.")
+    return Drawing(alt.layer(*layers), {"points": points}, title, frame.about(usable), notes)
+
+
+def _points(records: list[Record], names: list[str], key: str, along: str) -> list[Record]:
+    """Return a point per record, series by series, in the order of what runs along."""
+    points: list[Record] = []
+    for name, r in zip(names, records, strict=True):
+        point: Record = {"series": name, "x": r[_USER], "y": r[key], "at": r.get(along, 1)}
+        if f"{_USER}_low" in r and f"{key}_low" in r:
+            # The slow end of the interval is slow on both axes: cheap where the user is fast, dear where slow.
+            slow, fast = ("high", "low") if key.startswith("usd") else ("low", "high")
+            point |= {"x_low": r[f"{_USER}_low"], "x_high": r[f"{_USER}_high"]}
+            point |= {"y_low": r[f"{key}_{slow}"], "y_high": r[f"{key}_{fast}"]}
+        points.append(point)
+    order = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return sorted(points, key=lambda p: (order[p["series"]], p["at"]))
+
+
+def _label(line: list[Record], points: list[Record], aspect: float) -> None:
+    """Write numbers at both ends of a line, on the side that the line does not leave by."""
+
+    def spread(axis: str) -> float:
+        values = [math.log(p[axis]) for p in points]
+        return max(values) - min(values) or 1.0
+
+    for end, beside in ((line[0], line[1:2]), (line[-1], line[-2:-1])):
+        end["label"], end["side"] = f"{end['at']:,.4g}", "right"
+        if beside:
+            across = aspect * math.log(end["x"] / beside[0]["x"]) / spread("x")
+            up = math.log(end["y"] / beside[0]["y"]) / spread("y")
+            if abs(across) > abs(up):
+                end["side"] = "right" if across > 0 else "left"
+            else:
+                end["side"] = "above" if up > 0 else "below"

@@ -15,6 +15,9 @@ from roofline.report.charts.frame import Drawing
 from roofline.report.record import Record
 from roofline.units import format_si
 
+#: Name of the point that is all operations together.
+STEP = "whole step"
+
 
 def roofline(records: list[Record], width: int, height: int) -> Drawing:
     """Draw FLOP/s over FLOP per byte, one panel per chip."""
@@ -30,13 +33,20 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
         )
         lines += these
         labels += placed
-    names = list(dict.fromkeys(p["operation"] for p in sorted(points, key=lambda p: -p["seconds"])))
-    panels = [_panel(chip, chip if len(chips) > 1 else "", names, boxes[chip], width, height) for chip in chips]
-    chart: Any = panels[0] if len(panels) == 1 else alt.concat(*panels, columns=2)
+    drawn = sorted((p for p in points if p["operation"] != STEP), key=lambda p: -p["seconds"])
+    for p in drawn:
+        p["legend"] = f"{p['operation']} {p['share']:.0%}" if len(chips) == 1 and p["share"] else p["operation"]
+    names = list(dict.fromkeys(p["legend"] for p in drawn))
+    panels = [_panel(chip, names, boxes[chip], width, height) for chip in chips]
+    if len(chips) > 1:
+        panels = [frame.heading(one, chip) for one, chip in zip(panels, chips, strict=True)]
     notes = [
         "Ceilings are dense peaks and bandwidths of one chip. A point is the work and time of one chip in a step, "
-        "summed over the calls of an operation; what it lacks to the roof is achieved fractions and overheads."
+        "summed over the calls of an operation; what it lacks to the roof is achieved fractions and overheads. "
+        "The ring is the whole step."
     ]
+    if len(chips) == 1 and any(p["share"] for p in drawn):
+        notes.append("Percentages: share of the step's time.")
     if any(r.get("estimate") == "naive_bandwidth" for r in operations):
         notes.append(
             "Where layers are pinned to regions of a wafer the points are the naive bandwidth bound; the step "
@@ -49,7 +59,8 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
     if operations:
         about = f"{operations[0]['phase']}, batch {operations[0]['batch']}, {about}"
     data = {"roofs": lines, "roof_labels": labels, "operations": points}
-    return Drawing(chart, data, "Roofline", about, notes, min(len(chips), 2))
+    columns = min(len(chips), 2)
+    return Drawing(frame.side_by_side(panels, columns), data, "Roofline", about, notes, columns)
 
 
 def _points(operations: list[Record]) -> list[Record]:
@@ -63,13 +74,13 @@ def _points(operations: list[Record]) -> list[Record]:
         widest = max(rows, key=lambda r: r["seconds"])
         found.append(
             {
-                "chip": widest["hardware"], "operation": "whole step" if name == "step" else name.replace("_", " "),
+                "chip": widest["hardware"], "operation": STEP if name == "step" else name.replace("_", " "),
                 "flops": flops, "bytes": moved, "seconds": seconds,
                 "intensity": flops / moved, "rate": flops / seconds, "bound": widest["bound"],
                 "share": seconds / total if total else None,
             }
         )  # fmt: skip
-    return sorted(found, key=lambda p: (p["operation"] == "whole step", -p["seconds"]))
+    return sorted(found, key=lambda p: (p["operation"] == STEP, -p["seconds"]))
 
 
 def _roof(ceilings: list[Record], points: list[Record]) -> tuple[list[Record], list[Record], Box]:
@@ -82,18 +93,19 @@ def _roof(ceilings: list[Record], points: list[Record]) -> tuple[list[Record], l
     chip, top = ceilings[0]["hardware"], max(peaks)
     box = _box(tiers, peaks, points)
     lines, labels = [], []
-    for r in tiers:
+    for number, r in enumerate(tiers):
         bandwidth = r["bytes_per_second"]
         one = {"chip": chip, "ceiling": r["ceiling"], "name": f"{r['name']} {format_si(bandwidth, 'B/s')}"}
         begin = max(box.left, box.bottom / bandwidth)
         lines += [one | {"x": x, "y": bandwidth * x} for x in (begin, top / bandwidth)]
         # A little up the line, so that the words clear the axis.
         x = begin * (box.right / box.left) ** 0.03
-        labels.append(one | {"x": x, "y": bandwidth * x})
+        # Lines may lie close: the fastest is named on its outer side, the others below theirs.
+        labels.append(one | {"x": x, "y": bandwidth * x, "place": "below" if number else "above"})
     for peak in sorted(peaks, reverse=True):
         one = {"chip": chip, "ceiling": "compute", "name": f"{', '.join(peaks[peak])} {format_si(peak, 'FLOP/s')}"}
         lines += [one | {"x": x, "y": peak} for x in (peak / tiers[0]["bytes_per_second"], box.right)]
-        labels.append(one | {"x": box.right, "y": peak})
+        labels.append(one | {"x": box.right, "y": peak, "place": "end"})
     return lines, labels, box
 
 
@@ -112,29 +124,35 @@ def _box(tiers: list[Record], peaks: Iterable[float], points: list[Record]) -> B
     peaks = list(peaks)
     ridges = [peak / r["bytes_per_second"] for peak in peaks for r in tiers]
     x = [*ridges, *(p["intensity"] for p in points)]
-    left, right, top = min(x) / 4, max(x) * 8, max(peaks) * 2
+    left, right, top = min(min(x) / 4, min(ridges) / 20), max(x) * 20, max(peaks) * 2
     slowest = min(r["bytes_per_second"] for r in tiers)
     return Box(left, right, min([min(x) * slowest, *(p["rate"] for p in points)]) / 3, top)
 
 
-def _panel(chip: str, title: str, names: list[str], box: Box, width: int, height: int) -> Any:
-    test = f"datum.chip == {chip!r}"
+def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> Any:
+    here = frame.only("chip", chip)
     across = alt.Scale(type="log", nice=False, domain=[box.left, box.right])
     up = alt.Scale(type="log", nice=False, domain=[box.bottom, box.top])
-    x = alt.X("x:Q", title="arithmetic intensity [FLOP/byte]", scale=across, axis=alt.Axis(format="~g", tickCount=6))
-    y = alt.Y("y:Q", title="performance of one chip [FLOP/s]", scale=up, axis=alt.Axis(format="~s", tickCount=6))
+    tens = alt.Axis(format=",~g", values=_decades(box.left, box.right))
+    x = alt.X("x:Q", title="arithmetic intensity [FLOP/byte]", scale=across, axis=tens)
+    tens = alt.Axis(format="~s", values=_decades(box.bottom, box.top))
+    y = alt.Y("y:Q", title="performance of one chip [FLOP/s]", scale=up, axis=tens)
     # A bandwidth's line rises one decade per decade, whatever the pixels of either.
     slope = (height / math.log10(box.top / box.bottom)) / (width / math.log10(box.right / box.left))
     tilt = 360.0 - math.degrees(math.atan(slope))
-    roofs = alt.Chart(frame.data("roofs"), width=width, height=height).transform_filter(test)
+    roofs = alt.Chart(frame.data("roofs"), width=width, height=height).transform_filter(here)
     dash = alt.StrokeDash(
         "ceiling:N", legend=None, scale=alt.Scale(domain=["compute", "memory", "cache"], range=[[1, 0], [1, 0], [5, 3]])
     )
     layers = [roofs.mark_line(color=frame.INK, strokeWidth=1.6).encode(x, y, dash, detail="name:N")]
-    words = alt.Chart(frame.data("roof_labels")).transform_filter(test)
-    for compute, mark in ((True, {"align": "right", "dy": -5}), (False, {"align": "left", "dy": -6, "angle": tilt})):
-        part = words.transform_filter(f"(datum.ceiling == 'compute') == {str(compute).lower()}")
-        layers.append(part.mark_text(fontSize=10, color=frame.INK, **mark).encode(x, y, text="name:N"))
+    places = {
+        "end": {"align": "right", "dy": -5},
+        "above": {"align": "left", "dy": -6, "angle": tilt},
+        "below": {"align": "left", "dy": 9, "angle": tilt},
+    }
+    for place, mark in places.items():
+        words = alt.Chart(frame.data("roof_labels")).transform_filter(here).transform_filter(frame.only("place", place))
+        layers.append(words.mark_text(fontSize=10, color=frame.INK, **mark).encode(x, y, text="name:N"))
     style = frame.scales(names)
     tips = [
         "operation:N",
@@ -144,11 +162,17 @@ def _panel(chip: str, title: str, names: list[str], box: Box, width: int, height
         alt.Tooltip("rate:Q", format=".3~s", title="FLOP/s"),
         alt.Tooltip("seconds:Q", format=".3~s", title="time [s]"),
     ]
-    points = alt.Chart(frame.data("operations")).transform_filter(test).mark_point(filled=True, size=75, opacity=1)
-    layers.append(points.encode(
-        alt.X("intensity:Q", scale=across), alt.Y("rate:Q", scale=up), tooltip=tips,
-        color=alt.Color("operation:N", title=None, scale=style["color"]),
-        shape=alt.Shape("operation:N", title=None, scale=style["shape"]),
-    ))  # fmt: skip
-    drawn: Any = alt.layer(*layers)
-    return drawn.properties(title=title) if title else drawn
+    points = alt.Chart(frame.data("operations")).transform_filter(here)
+    at = (alt.X("intensity:Q", scale=across), alt.Y("rate:Q", scale=up))
+    ring = points.transform_filter(frame.only("operation", STEP))
+    layers.append(ring.mark_point(filled=False, size=190, strokeWidth=2.2, color=frame.INK).encode(*at, tooltip=tips))
+    colour = alt.Color("legend:N", title=None, scale=style["color"])
+    shape = alt.Shape("legend:N", title=None, scale=style["shape"])
+    marks = points.transform_filter("isValid(datum.legend)").mark_point(filled=True, size=75, opacity=1)
+    layers.append(marks.encode(*at, colour, shape, tooltip=tips))
+    return alt.layer(*layers)
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten between two numbers."""
+    return [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
