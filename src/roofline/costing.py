@@ -10,7 +10,7 @@ from roofline.cost import copies as single
 from roofline.cost import deployment, energy
 from roofline.cost.breakeven import HOURS_PER_MONTH, ApiPrice, break_even
 from roofline.cost.hourly import Hourly, bases, hourly
-from roofline.cost.montecarlo import Spread, Uncertain, simulate
+from roofline.cost.montecarlo import Spread, Uncertain, evaluate, simulate
 from roofline.cost.owner import Terms, owned
 from roofline.errors import RooflineError
 from roofline.evaluate import marked, open_requests
@@ -275,6 +275,8 @@ def _sampled(ends: list[tuple[Copies, str]], load: Load, rules: Rules, purse: Pu
         if kind == "electricity" and watts is None:
             continue
         record |= {f"{names[kind]}_p{q}": value for q, value in zip((10, 50, 90), values, strict=True)}
+    medians = {name: one.quantile(0.5) for name, one in uncertain.spreads.items()}
+    record["usd_per_million_tokens_at_medians"] = evaluate(uncertain, medians)["tokens"]
     for swing in outcome.tornado:
         record |= {f"swing_{swing.name}_low": swing.low, f"swing_{swing.name}_high": swing.high}
     return record

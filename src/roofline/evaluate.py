@@ -88,14 +88,20 @@ def prefill(
     return records
 
 
-def fit(requests: Iterable[Request], batches: Sequence[int], contexts: Sequence[int]) -> list[Record]:
-    """Return what is stored where and what fits, without any time."""
+def fit(
+    requests: Iterable[Request], batches: Sequence[int], contexts: Sequence[int], fixed: bool = False
+) -> list[Record]:
+    """Return what is stored where and what fits, without any time.
+
+    Each point is on the fewest chips that hold it where none are given; `fixed` keeps those of the smallest point.
+    """
     records: list[Record] = []
     for asked in requests:
         for request, end in open_requests(asked):
             for batch in batches:
                 for context in contexts:
-                    system = resolve(request, float(batch), float(context))
+                    least = (min(batches), min(contexts)) if fixed else (batch, context)
+                    system = resolve(request, float(least[0]), float(least[1]))
                     needed = what_fits(system, batch, context)
                     record = inputs(system, "exact") | {"batch": batch, "context_tokens": context}
                     record |= fit_part(system, batch, context, needed) | tiers(system, batch, context)

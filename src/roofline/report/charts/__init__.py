@@ -61,11 +61,13 @@ def spec(
     if kind not in KINDS:
         raise RooflineError(f"chart {kind!r} is not known; use one of {', '.join(KINDS)}")
     try:
-        import altair  # noqa: F401
+        from altair.utils.schemapi import debug_mode
     except ImportError:
         raise RooflineError("charts need Altair and vl-convert: pip install 'roofline[plot]'") from None
     module, name, _ = KINDS[kind]
     draw = getattr(importlib.import_module(f"roofline.report.charts.{module}"), name)
     from roofline.report.charts import frame
 
-    return frame.finish(draw(list(records), width, height), sources, width, caption)
+    # Tests hold every kind against the Vega-Lite schema; checking each part again at run time takes most of the time.
+    with debug_mode(False):
+        return frame.finish(draw(list(records), width, height), sources, width, caption)

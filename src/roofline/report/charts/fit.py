@@ -19,9 +19,13 @@ _TEXT_WIDTH, _TEXT_HEIGHT = 44, 16
 def fit(records: list[Record], width: int, height: int) -> Drawing:
     """Draw batch over context, shaded by the share of the KV room used, with the edge of what stays on chip."""
     frame.need([r for r in records if "users" in r], "no record says how many users fit; give those of `roofline fit`")
-    names = frame.named(records, frame.telling(records, but=("context_tokens", "tp", "pp")))
+    names = frame.named(records, frame.telling(records, but=("context_tokens", "chips", "tp", "pp")))
     panels = list(dict.fromkeys(names))
-    cells = [_cell(r, name) for r, name in zip(records, names, strict=True)]
+    grows = any(frame.varying([r for r, n in zip(records, names, strict=True) if n == p], ["chips"]) for p in panels)
+    if not grows:
+        names = frame.named(records, frame.telling(records, but=("context_tokens", "tp", "pp")))
+        panels = list(dict.fromkeys(names))
+    cells = [_cell(r, name, grows) for r, name in zip(records, names, strict=True)]
     edges = [edge for name in panels for edge in _edges([c for c in cells if c["panel"] == name])]
     contexts, batches = (sorted({c[key] for c in cells}) for key in ("context", "batch"))
     small = width / len(contexts) < _TEXT_WIDTH or height / len(batches) < _TEXT_HEIGHT
@@ -30,9 +34,9 @@ def fit(records: list[Record], width: int, height: int) -> Drawing:
         drawn = [frame.heading(one, name) for one, name in zip(drawn, panels, strict=True)]
     notes = ["Shade: sequences over those that there is room for beside the weights. A cross: does not fit."]
     if not small:
-        notes[0] += " Figures: KV cache of the whole batch."
+        notes[0] += f" Figures: {'the fewest chips that hold it' if grows else 'KV cache of the whole batch'}."
     notes[0] += " Inside the thick line all of the cache stays on chip." if edges else _no_edge(cells)
-    where = [f"{r['hardware']}: {_where(r)}" for r in records]
+    where = [f"{r['hardware']}: {_where(r, grows)}" for r in records]
     shared = [{k: v for k, v in r.items() if k != "context_tokens"} for r in records]
     data = {"cells": cells, "edges": edges}
     notes.append("; ".join(dict.fromkeys(where)) + ".")
@@ -46,17 +50,18 @@ def _no_edge(cells: list[Record]) -> str:
     return " All of the cache stays on chip." if all(c["on_chip"] for c in cells) else " None of it stays on chip."
 
 
-def _where(r: Record) -> str:
-    chips = "" if r["chips"] == 1 else f" on each of {r['chips']} chips"
+def _where(r: Record, grows: bool) -> str:
+    chips = " on a chip" if grows else "" if r["chips"] == 1 else f" on each of {r['chips']} chips"
     room = f"KV cache in {r['memory_tier']}, {format_si(r['usable_bytes_per_chip'], 'B')} usable{chips}"
     return room + (f" ({r['cache_tier']} {format_si(r['cache_bytes_per_chip'], 'B')})" if "cache_tier" in r else "")
 
 
-def _cell(r: Record, name: str) -> Record:
+def _cell(r: Record, name: str, grows: bool) -> Record:
     on_chip = bool(r["fits"] and (r["on_chip"] or r["fits_cache"]))
     cell: Record = {"panel": name, "batch": int(r["batch"]), "context": int(r["context_tokens"])}
     cell |= {"fits": r["fits"], "on_chip": on_chip, "kv_bytes": r["kv_bytes"], "chips": r["chips"]}
-    cell["text"] = format_si(r["kv_bytes"], "B", 2) if r["fits"] else "×"
+    held = f"{r['chips']:,}" if grows else format_si(r["kv_bytes"], "B", 2)
+    cell["text"] = held if r["fits"] else "×"
     return cell | ({"share": r["batch"] / r["users"]} if r["fits"] else {})
 
 
@@ -78,7 +83,7 @@ def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width
     here = frame.only("panel", name)
 
     def x(band: float | None = None) -> Any:
-        axis = alt.Axis(format=",d", labelAngle=0, labelOverlap=True)
+        axis = alt.Axis(format=",d", labelAngle=0, labelOverlap="greedy")
         more = {} if band is None else {"bandPosition": band}
         return alt.X("context:O", title="context [tokens]", sort=contexts, axis=axis, **more)
 

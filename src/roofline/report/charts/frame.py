@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,45 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2, 1, 2], [1, 3])
 INK, FAINT = "#222222", "#767676"
+_CONFIG = {
+    "font": "sans-serif",
+    "background": "white",
+    "axis": {
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelSeparation": 5,
+        "labelColor": INK,
+        "titleColor": INK,
+        "domainColor": FAINT,
+        "tickColor": FAINT,
+        "gridColor": "#E6E6E6",
+    },
+    "title": {"fontSize": 15, "color": INK, "subtitleFontSize": 11, "subtitleColor": "#555555", "subtitlePadding": 5},
+    "legend": {
+        "orient": "bottom",
+        "direction": "horizontal",
+        "columns": 4,
+        "offset": 12,
+        "labelLimit": 300,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "symbolStrokeWidth": 2,
+        "symbolSize": 70,
+        "symbolOpacity": 1,
+    },
+    "view": {"stroke": None},
+}
+_CAPTION = {
+    "orient": "bottom",
+    "anchor": "start",
+    "offset": 14,
+    "fontSize": 10,
+    "fontWeight": "normal",
+    "lineHeight": 13,
+    "color": FAINT,
+}
 #: Names that tell one series from another, in the order in which they are tried.
 IDENTITY = (
     *("hardware", "model", "engine", "estimate", "scenario", "chips", "tp", "pp", "dp", "ep"),
@@ -56,54 +96,26 @@ def finish(drawing: Drawing, sources: Sequence[str], width: int, caption: bool) 
     """Return the specification of a drawing: title above, caption below, data by name."""
     lines = [*drawing.notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
     wide = max(60, int(drawing.panels * width / 5.2))
-    title = alt.TitleParams(
-        drawing.title, subtitle=textwrap.wrap(drawing.subtitle, wide), anchor="start", frame="group", offset=12
-    )
-    chart: Any = drawing.chart.properties(title=title)
+    title = {"text": drawing.title, "subtitle": textwrap.wrap(drawing.subtitle, wide), "anchor": "start"}
+    drawn: dict[str, Any] = drawing.chart.to_dict(validate=False)
+    schema = drawn.pop("$schema")
+    drawn.pop("config")
+    spec = {"title": title | {"frame": "group", "offset": 12}, **drawn}
     if caption and lines:
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(wide * 1.1))]
-        below = alt.TitleParams(
-            wrapped,
-            orient="bottom",
-            anchor="start",
-            fontSize=10,
-            fontWeight="normal",
-            color=FAINT,
-            offset=14,
-            lineHeight=13,
-        )
-        chart = alt.concat(chart).properties(title=below)
-    spec: dict[str, Any] = _theme(chart).to_dict()
-    spec["datasets"] = drawing.datasets
-    spec["usermeta"] = {"title": drawing.title, "subtitle": drawing.subtitle, "caption": lines}
-    return spec
-
-
-def _theme(chart: Any) -> Any:
-    axis = {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": "#E6E6E6"}
-    return (
-        chart.configure(font="sans-serif", background="white")
-        .configure_axis(**axis, labelColor=INK, titleColor=INK, domainColor=FAINT, tickColor=FAINT)
-        .configure_title(fontSize=15, subtitleFontSize=11, subtitleColor="#555555", color=INK, subtitlePadding=5)
-        .configure_legend(
-            orient="bottom",
-            direction="horizontal",
-            columns=4,
-            labelFontSize=11,
-            titleFontSize=11,
-            labelLimit=300,
-            titleFontWeight="normal",
-            symbolStrokeWidth=2,
-            symbolSize=70,
-            offset=12,
-        )
-        .configure_view(stroke=None)
-    )
+        spec = {"title": _CAPTION | {"text": wrapped}, "concat": [spec]}
+    told = {"title": drawing.title, "subtitle": drawing.subtitle, "caption": lines}
+    return {"$schema": schema, "usermeta": told, "config": _CONFIG, **spec, "datasets": drawing.datasets}
 
 
 def only(field_name: str, equal: Any) -> Any:
     """Return the filter that keeps rows with a value; the value is data, never an expression."""
     return alt.FieldEqualPredicate(field=field_name, equal=equal)
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten between two numbers."""
+    return [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
 def heading(chart: Any, text: str) -> Any:
@@ -173,7 +185,8 @@ def about(records: Sequence[Record]) -> str:
     if "isl" in first and "osl" in first and not many & {"isl", "osl"}:
         parts.append(f"{first['isl']:,.0f} tokens in, {first['osl']:,.0f} out")
     elif "context_tokens" in first and "context_tokens" not in many:
-        parts.append(f"{first['context_tokens']:,.0f} tokens of context")
+        word = "prompt" if first.get("phase") == "prefill" else "context"
+        parts.append(f"{first['context_tokens']:,.0f} tokens of {word}")
     return ", ".join(parts)
 
 

@@ -57,11 +57,12 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     served = {r["hardware"] for r in usable if r["estimate"] == "as_served"}
     usable = [r for r in usable if r["estimate"] != "no_speculation" or r["hardware"] not in served]
     frame.need(usable, f"no record has both {_USER} and {key}; what does not fit has neither")
-    along = next((name for name in _ALONG if frame.varying(usable, [name])), "batch")
+    along = _along(usable)
     but = ("estimate", "chips", "tp", "pp") if along == "chips" else ("estimate",)
     keys = frame.telling(usable, but)
-    joined = len(set(frame.named(usable, keys))) <= _MOST_SERIES
-    if not joined:
+    # A line needs something that runs along it, and a legend that can be read.
+    joined = along is not None and len(set(frame.named(usable, keys))) <= _MOST_SERIES
+    if along is not None and not joined:
         keys = [name for name in keys if name in ("hardware", "model")]
     points = _points(usable, frame.named(usable, keys), key, along)
     series = list(dict.fromkeys(p["series"] for p in points))
@@ -75,7 +76,7 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     shape = alt.Shape("series:N", title=None, scale=style["shape"])
     dash = alt.StrokeDash("series:N", title=None, legend=None, scale=style["dash"])
     base = alt.Chart(frame.data("points"), width=width, height=height)
-    tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=_ALONG[along], format=",")]
+    tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=_ALONG[along or "batch"], format=",")]
     tips += [alt.Tooltip("x:Q", title="tok/s/user", format=",.4~r"), alt.Tooltip("y:Q", title=y_title, format=",.4~r")]
     layers = [base.mark_line(strokeWidth=1.8).encode(x, y, colour, dash, order="at:Q")] if joined else []
     spans = alt.Chart(frame.data("points")).transform_filter("isValid(datum.x_low)").mark_rule(opacity=0.3)
@@ -84,17 +85,25 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     for side, mark in _SIDES.items():
         words = alt.Chart(frame.data("points")).transform_filter(frame.only("side", side))
         layers.append(words.mark_text(fontSize=10, baseline="middle", **mark).encode(x, y, colour, text="label:N"))
-    notes = [f"Numbers at the ends of a line: {_ALONG[along]}."] if joined else []
+    notes = [f"Numbers at the ends of a line: {_ALONG[along or 'batch']}."] if joined else []
     if any("x_low" in p for p in points):
         notes.append("Thin strokes: 90 % interval of a prediction, along which both axes move together.")
     return Drawing(alt.layer(*layers), {"points": points}, title, frame.about(usable), notes)
 
 
-def _points(records: list[Record], names: list[str], key: str, along: str) -> list[Record]:
+def _along(records: list[Record]) -> str | None:
+    """Return what varies while chip, model and engine stay; None where each has a single point."""
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for r in records:
+        groups.setdefault((r["hardware"], r["model"], r["engine"]), []).append(r)
+    return next((name for name in _ALONG if any(frame.varying(g, [name]) for g in groups.values())), None)
+
+
+def _points(records: list[Record], names: list[str], key: str, along: str | None) -> list[Record]:
     """Return a point per record, series by series, in the order of what runs along."""
     points: list[Record] = []
     for name, r in zip(names, records, strict=True):
-        point: Record = {"series": name, "x": r[_USER], "y": r[key], "at": r.get(along, 1)}
+        point: Record = {"series": name, "x": r[_USER], "y": r[key], "at": r.get(along or "batch", 1)}
         if f"{_USER}_low" in r and f"{key}_low" in r:
             # The slow end of the interval is slow on both axes: cheap where the user is fast, dear where slow.
             slow, fast = ("high", "low") if key.startswith("usd") else ("low", "high")

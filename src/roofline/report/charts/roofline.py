@@ -35,7 +35,7 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
         labels += placed
     drawn = sorted((p for p in points if p["operation"] != STEP), key=lambda p: -p["seconds"])
     for p in drawn:
-        p["legend"] = f"{p['operation']} {p['share']:.0%}" if len(chips) == 1 and p["share"] else p["operation"]
+        p["legend"] = f"{p['operation']} {p['share']:.0%}" if len(chips) == 1 and p.get("share") else p["operation"]
     names = list(dict.fromkeys(p["legend"] for p in drawn))
     panels = [_panel(chip, names, boxes[chip], width, height) for chip in chips]
     if len(chips) > 1:
@@ -45,7 +45,7 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
         "summed over the calls of an operation; what it lacks to the roof is achieved fractions and overheads. "
         "The ring is the whole step."
     ]
-    if len(chips) == 1 and any(p["share"] for p in drawn):
+    if len(chips) == 1 and any(p.get("share") for p in drawn):
         notes.append("Percentages: share of the step's time.")
     if any(r.get("estimate") == "naive_bandwidth" for r in operations):
         notes.append(
@@ -77,9 +77,10 @@ def _points(operations: list[Record]) -> list[Record]:
                 "chip": widest["hardware"], "operation": STEP if name == "step" else name.replace("_", " "),
                 "flops": flops, "bytes": moved, "seconds": seconds,
                 "intensity": flops / moved, "rate": flops / seconds, "bound": widest["bound"],
-                "share": seconds / total if total else None,
             }
         )  # fmt: skip
+        if total and widest["estimate"] != "naive_bandwidth":
+            found[-1]["share"] = seconds / total
     return sorted(found, key=lambda p: (p["operation"] == STEP, -p["seconds"]))
 
 
@@ -98,8 +99,8 @@ def _roof(ceilings: list[Record], points: list[Record]) -> tuple[list[Record], l
         one = {"chip": chip, "ceiling": r["ceiling"], "name": f"{r['name']} {format_si(bandwidth, 'B/s')}"}
         begin = max(box.left, box.bottom / bandwidth)
         lines += [one | {"x": x, "y": bandwidth * x} for x in (begin, top / bandwidth)]
-        # A little up the line, so that the words clear the axis.
-        x = begin * (box.right / box.left) ** 0.03
+        # Operations crowd the lower end; the words stand just below where the lowest peak cuts the line off.
+        x = max(0.75 * min(peaks) / bandwidth, 2.0 * begin)
         # Lines may lie close: the fastest is named on its outer side, the others below theirs.
         labels.append(one | {"x": x, "y": bandwidth * x, "place": "below" if number else "above"})
     for peak in sorted(peaks, reverse=True):
@@ -133,9 +134,9 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> An
     here = frame.only("chip", chip)
     across = alt.Scale(type="log", nice=False, domain=[box.left, box.right])
     up = alt.Scale(type="log", nice=False, domain=[box.bottom, box.top])
-    tens = alt.Axis(format=",~g", values=_decades(box.left, box.right))
+    tens = alt.Axis(format=",~g", values=frame.decades(box.left, box.right))
     x = alt.X("x:Q", title="arithmetic intensity [FLOP/byte]", scale=across, axis=tens)
-    tens = alt.Axis(format="~s", values=_decades(box.bottom, box.top))
+    tens = alt.Axis(format="~s", values=frame.decades(box.bottom, box.top))
     y = alt.Y("y:Q", title="performance of one chip [FLOP/s]", scale=up, axis=tens)
     # A bandwidth's line rises one decade per decade, whatever the pixels of either.
     slope = (height / math.log10(box.top / box.bottom)) / (width / math.log10(box.right / box.left))
@@ -147,8 +148,8 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> An
     layers = [roofs.mark_line(color=frame.INK, strokeWidth=1.6).encode(x, y, dash, detail="name:N")]
     places = {
         "end": {"align": "right", "dy": -5},
-        "above": {"align": "left", "dy": -6, "angle": tilt},
-        "below": {"align": "left", "dy": 9, "angle": tilt},
+        "above": {"align": "right", "dy": -6, "angle": tilt},
+        "below": {"align": "right", "dy": 9, "angle": tilt},
     }
     for place, mark in places.items():
         words = alt.Chart(frame.data("roof_labels")).transform_filter(here).transform_filter(frame.only("place", place))
@@ -165,14 +166,11 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> An
     points = alt.Chart(frame.data("operations")).transform_filter(here)
     at = (alt.X("intensity:Q", scale=across), alt.Y("rate:Q", scale=up))
     ring = points.transform_filter(frame.only("operation", STEP))
-    layers.append(ring.mark_point(filled=False, size=190, strokeWidth=2.2, color=frame.INK).encode(*at, tooltip=tips))
+    layers.append(
+        ring.mark_point(filled=False, size=190, strokeWidth=2.2, opacity=1, color=frame.INK).encode(*at, tooltip=tips)
+    )
     colour = alt.Color("legend:N", title=None, scale=style["color"])
     shape = alt.Shape("legend:N", title=None, scale=style["shape"])
     marks = points.transform_filter("isValid(datum.legend)").mark_point(filled=True, size=75, opacity=1)
     layers.append(marks.encode(*at, colour, shape, tooltip=tips))
     return alt.layer(*layers)
-
-
-def _decades(low: float, high: float) -> list[float]:
-    """Return the powers of ten between two numbers."""
-    return [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]

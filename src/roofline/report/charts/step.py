@@ -61,7 +61,7 @@ def _rows(panel: str, parts: list[Record]) -> list[Record]:
     ]
     if len(small) > 1:
         rest = sum(times[name] for name in small)
-        rows.append({"operation": f"{len(small)} others", "seconds": rest, "bound": "each below 1 %"})
+        rows.append({"operation": f"{len(small)} others", "seconds": rest, "bound": "several"})
     for row in rows:
         row |= {"panel": panel, "share": row["seconds"] / total}
         row["text"] = f"{format_si(row['seconds'], 's')}, {row['share']:.1%}, {row['bound']}"

@@ -27,7 +27,7 @@ def tornado(records: list[Record], width: int, height: int) -> Drawing:
     unit = next((r["unit"] for r in swings if r.get("unit")), "")
     ends: list[Record] = []
     for r in swings:
-        middle = r.get("base", base)
+        middle = base if r.get("base") is None else r["base"]
         for end in ("low", "high"):
             other = r["high" if end == "low" else "low"] if middle is None else middle
             side = "right" if r[end] >= other else "left"
@@ -44,6 +44,7 @@ def tornado(records: list[Record], width: int, height: int) -> Drawing:
     x = alt.X(
         "to:Q", title=f"answer [{unit}]" if unit else "answer",
         scale=alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False),
+        axis=alt.Axis(tickCount=7),
     )  # fmt: skip
     y = alt.Y("name:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False, labelLimit=200))
     # The light end stays light in black and white; its outline keeps it visible.
@@ -68,4 +69,5 @@ def _swings(r: Record) -> list[Record]:
     names = [
         key.removeprefix("swing_").removesuffix("_low") for key in r if key.startswith("swing_") and key[-4:] == "_low"
     ]
-    return [_COST | {"name": n, "low": r[f"swing_{n}_low"], "high": r[f"swing_{n}_high"]} for n in names]
+    base = r.get("usd_per_million_tokens_at_medians")
+    return [_COST | {"base": base, "name": n, "low": r[f"swing_{n}_low"], "high": r[f"swing_{n}_high"]} for n in names]

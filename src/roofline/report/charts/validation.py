@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import altair as alt
@@ -11,8 +10,8 @@ from roofline.report.charts import frame
 from roofline.report.charts.frame import Drawing
 from roofline.report.record import Record
 
-#: What a metric's unit becomes, and by what factor.
-_MILLI = {"ms": 1.0, "us": 1e-3, "s": 1e3}
+#: Milliseconds in the unit that a metric's name ends with; what ends otherwise is a rate.
+_MILLI = {"ms": 1.0, "us": 1e-3}
 
 
 def validation(records: list[Record], width: int, height: int) -> Drawing:
@@ -64,8 +63,7 @@ def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height
     ends = [g["x"] for g in guides if g["panel"] == name]
     # Equal decades on both axes, so that the diagonal is one.
     scale = alt.Scale(type="log", nice=False, domain=[min(ends), max(ends)])
-    decades = math.log10(max(ends) / min(ends))
-    axis = alt.Axis(format="~s", tickCount=max(2, round(decades)))
+    axis = alt.Axis(format="~s", values=frame.decades(min(ends), max(ends)))
     style = frame.scales(kinds)
     lines = alt.Chart(frame.data("guides"), width=width, height=height).transform_filter(here)
     dash = alt.StrokeDash(
