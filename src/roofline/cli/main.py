@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": ("cost", "Dollars per million tokens by price basis."),
     "price": ("price", "List prices: list, show, compare with the predicted cost."),
     "validate": ("validate", "Predictions against measurements, with the error of each group."),
+    "plot": ("plot", "Charts: roofline, frontier, dollars, fit, step, validate, tornado."),
     "session": ("session", "What an agent session costs on every model; the cheapest mix."),
     "calibrate": ("calibrate", "Fit constants to your own benchmark file."),
     "hw": ("catalogue", "Chips: list, show, validate."),

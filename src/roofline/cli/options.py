@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ Command = Callable[..., Any]
 #: More points than this are for `sweep`, which streams them to a file.
 MOST_POINTS = 200_000
 
+_FILE = click.Path(path_type=Path)
 _WHERE = (
     ("--hw", {"required": True, "help": "Chips: names, aliases or TOML paths; commas make an axis."}),
     ("--model", {"required": True, "help": "Models: names, aliases, TOML or config.json paths; commas make an axis."}),
@@ -97,15 +99,21 @@ output_options = _add(_OUT)
 promise_options = _add(_PROMISE)
 
 
-def point_options(*flags: str) -> Callable[[Command], Command]:
-    """Add the workload options that a command takes."""
+def point_options(*flags: str, **defaults: str) -> Callable[[Command], Command]:
+    """Add the workload options that a command takes; `defaults` replace the usual ones, by name."""
     known: dict[str, dict[str, Any]] = {
         "--batch": {"default": "1", "show_default": True, "help": "Sequences: 8, or 1,2,4..64, or 1:64:x2."},
         "--context": {"default": "8k", "show_default": True, "help": "Cached tokens per sequence: 8k, 1k:128k:x2."},
         "--isl": {"default": "4k", "show_default": True, "help": "Prompt tokens per sequence."},
         "--past": {"default": "0", "show_default": True, "help": "Tokens already cached before the prompt."},
     }
+    for name, text in defaults.items():
+        known[f"--{name}"]["default"] = text
     return _add(tuple((flag, known[flag]) for flag in flags))
+
+
+plot_option = _add((("--plot", {"type": _FILE, "help": "Also draw a chart to this file: .svg, .png, .html, .json."}),))
+overwrite_option = _add((("--overwrite", {"is_flag": True, "help": "Replace an output file that exists."}),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from roofline import axes
+from roofline.cli import chart
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
 
 #: Rows that a table for people may have.
 MOST_ROWS = 200
+#: Points that a chart may have.
+MOST_POINTS = 5_000
 
 
 @click.command("sweep")
@@ -29,6 +32,7 @@ MOST_ROWS = 200
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Datasets: a Dask scheduler, tcp://host:8786, or `local`.")
 @click.option("--overwrite", is_flag=True, help="Replace an output file that exists.")
+@shared.plot_option
 @shared.money_options
 @shared.output_options
 def sweep_command(
@@ -41,6 +45,7 @@ def sweep_command(
     vary: tuple[str, ...],
     scheduler: str | None,
     overwrite: bool,
+    plot: Path | None,
     strict: bool,
     format: str,
     **options: Any,
@@ -54,7 +59,12 @@ def sweep_command(
 
     A Zarr or NetCDF dataset has an axis per option; a sweep that was stopped goes on where it was.
     """
+    chart.ready(plot, overwrite=overwrite)
+    if plot is not None and phase == "prefill":
+        raise RooflineError("--plot draws throughput per user, which prefill has none of; leave out --phase prefill")
     if output is not None and output.suffix.lower() in (".zarr", ".nc"):
+        if plot is not None:
+            raise RooflineError("--plot draws points; give a dataset's command and the chart's apart")
         _dataset(batch, context, isl, phase, output, overwrite, value, vary, scheduler, options)
         return
     if value or vary or scheduler:
@@ -67,7 +77,12 @@ def sweep_command(
     from roofline.report import stream
     from roofline.sweeping import tables
 
-    blocks = tables.blocks(requests, phase, batches, lengths, price.usd_per_hour, price.basis, price.utilisation)
+    given = (requests, phase, batches, lengths, price.usd_per_hour, price.basis, price.utilisation)
+    if plot is not None:
+        if points > MOST_POINTS:
+            raise RooflineError(f"{points:,} points are too many for a chart; at most {MOST_POINTS:,}")
+        chart.draw("frontier", [record for _, record in stream.rows(tables.blocks(*given))], plot, requests)
+    blocks = tables.blocks(*given)
     if output is not None:
         count = stream.to_file(blocks, output, overwrite=overwrite)
         click.echo(f"{count:,} points in {output}", err=True)

@@ -25,6 +25,7 @@ def spec(
     kind: str,
     records: Sequence[Record],
     *,
+    notes: Sequence[str] = (),
     sources: Sequence[str] = (),
     width: int = 560,
     height: int = 360,
@@ -41,8 +42,8 @@ def spec(
         ``dollars``; ``fit`` for ``fit``; ``explain`` for ``step``; those of `roofline.ceilings.records` for
         ``roofline``; the rows of ``validate --rows`` for ``validate``; ``sensitivity`` or ``cost --samples`` for
         ``tornado``.
-    sources : sequence of str
-        What the caption names as sources.
+    notes, sources : sequence of str
+        Further assumptions, and what the caption names as sources.
     width, height : int
         Of one panel, without axes and legend [px].
     caption : bool
@@ -70,4 +71,4 @@ def spec(
 
     # Tests hold every kind against the Vega-Lite schema; checking each part again at run time takes most of the time.
     with debug_mode(False):
-        return frame.finish(draw(list(records), width, height), sources, width, caption)
+        return frame.finish(draw(list(records), width, height), notes, sources, width, caption)

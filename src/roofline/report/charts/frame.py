@@ -92,9 +92,9 @@ class Drawing:
     panels: int = 1
 
 
-def finish(drawing: Drawing, sources: Sequence[str], width: int, caption: bool) -> dict[str, Any]:
+def finish(drawing: Drawing, notes: Sequence[str], sources: Sequence[str], width: int, caption: bool) -> dict[str, Any]:
     """Return the specification of a drawing: title above, caption below, data by name."""
-    lines = [*drawing.notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
+    lines = [*drawing.notes, *notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
     wide = max(60, int(drawing.panels * width / 5.2))
     title = {"text": drawing.title, "subtitle": textwrap.wrap(drawing.subtitle, wide), "anchor": "start"}
     drawn: dict[str, Any] = drawing.chart.to_dict(validate=False)

@@ -13,7 +13,13 @@ from roofline.report.record import Record
 
 _USER = "tokens_per_second_per_user"
 #: What runs along a line, in the order in which they are tried.
-_ALONG = {"batch": "batch", "concurrency": "users", "rate_requests_per_second": "requests/s", "chips": "chips"}
+_ALONG = {
+    "batch": "batch",
+    "concurrency": "users",
+    "rate_requests_per_second": "requests/s",
+    "context_tokens": "tokens of context",
+    "chips": "chips",
+}
 #: More series than this are told apart by chip and model alone, without lines.
 _MOST_SERIES = 14
 #: Where the number beside a point stands: text options by side.
@@ -58,7 +64,7 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     usable = [r for r in usable if r["estimate"] != "no_speculation" or r["hardware"] not in served]
     frame.need(usable, f"no record has both {_USER} and {key}; what does not fit has neither")
     along = _along(usable)
-    but = ("estimate", "chips", "tp", "pp") if along == "chips" else ("estimate",)
+    but = ("estimate", *(("chips", "tp", "pp") if along == "chips" else (along or "",)))
     keys = frame.telling(usable, but)
     # A line needs something that runs along it, and a legend that can be read.
     joined = along is not None and len(set(frame.named(usable, keys))) <= _MOST_SERIES
@@ -74,7 +80,7 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log", nice=False, padding=26))
     colour = alt.Color("series:N", title=None, scale=style["color"])
     shape = alt.Shape("series:N", title=None, scale=style["shape"])
-    dash = alt.StrokeDash("series:N", title=None, legend=None, scale=style["dash"])
+    dash = alt.StrokeDash("series:N", title=None, scale=style["dash"])
     base = alt.Chart(frame.data("points"), width=width, height=height)
     tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=_ALONG[along or "batch"], format=",")]
     tips += [alt.Tooltip("x:Q", title="tok/s/user", format=",.4~r"), alt.Tooltip("y:Q", title=y_title, format=",.4~r")]
@@ -117,15 +123,20 @@ def _points(records: list[Record], names: list[str], key: str, along: str | None
 def _label(line: list[Record], points: list[Record], aspect: float) -> None:
     """Write numbers at both ends of a line, on the side that the line does not leave by."""
 
-    def spread(axis: str) -> float:
-        values = [math.log(p[axis]) for p in points]
-        return max(values) - min(values) or 1.0
+    def apart(one: Record, other: Record) -> tuple[float, float]:
+        spans = []
+        for axis in ("x", "y"):
+            values = [p[axis] for p in points]
+            spans.append(math.log(one[axis] / other[axis]) / (math.log(max(values) / min(values)) or 1.0))
+        return aspect * spans[0], spans[1]
 
     for end, beside in ((line[0], line[1:2]), (line[-1], line[-2:-1])):
-        end["label"], end["side"] = f"{end['at']:,.4g}", "right"
+        # Where lines end at one place, one number is enough.
+        if any(max(map(abs, apart(end, p))) < 0.05 for p in points if "label" in p):
+            continue
+        end["label"], end["side"] = f"{end['at']:,g}", "right"
         if beside:
-            across = aspect * math.log(end["x"] / beside[0]["x"]) / spread("x")
-            up = math.log(end["y"] / beside[0]["y"]) / spread("y")
+            across, up = apart(end, beside[0])
             if abs(across) > abs(up):
                 end["side"] = "right" if across > 0 else "left"
             else:

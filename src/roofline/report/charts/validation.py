@@ -13,6 +13,9 @@ from roofline.report.record import Record
 #: Milliseconds in the unit that a metric's name ends with; what ends otherwise is a rate.
 _MILLI = {"ms": 1.0, "us": 1e-3}
 
+#: Sources of measurements that a caption names.
+_SOURCES = 8
+
 
 def validation(records: list[Record], width: int, height: int) -> Drawing:
     """Draw predictions over measurements, times and rates apart; on the diagonal both agree."""
@@ -37,6 +40,10 @@ def validation(records: list[Record], width: int, height: int) -> Drawing:
         about += f", {covered:.0%} inside the interval"
     if len(usable) < len(records):
         notes.append(f"{len(records) - len(usable):,} rows have no prediction and are not drawn.")
+    names = list(dict.fromkeys(str(r["source"]) for r in usable if r.get("source")))
+    if names:
+        more = f" and {len(names) - _SOURCES} more" if len(names) > _SOURCES else ""
+        notes.append(f"Measured by: {', '.join(names[:_SOURCES])}{more}.")
     data = {"rows": rows, "guides": guides}
     return Drawing(frame.side_by_side(drawn, 2), data, "Predicted against measured", about, notes, len(panels))
 
