@@ -207,7 +207,7 @@ def compare(
         for record in [served["as_served"]] if "as_served" in served else found:
             if record["fits"]:
                 same = {"chips": record["chips"], "tp": record["tp"], "pp": record["pp"], "model": record.get("proxy")}
-                one = _at(request, {k: v for k, v in same.items() if v is not None})
+                one = at(request, {k: v for k, v in same.items() if v is not None})
                 first = prefill([one], [1], [isl], 0, usd_per_hour, basis, utilisation)[0]
                 keep = {"isl": isl, "ttft_seconds": first.get("ttft_seconds")}
                 keep["input_tokens_per_second"] = first.get("tokens_per_second")
@@ -217,7 +217,8 @@ def compare(
     return records
 
 
-def _at(request: Request, shape: Record) -> Request:
+def at(request: Request, shape: Record) -> Request:
+    """Return a request with chips and degrees settled; a spatial chip takes the chips alone."""
     from dataclasses import replace
 
     hardware = load(request.hw, request.model, request.engine, request.set).hardware

@@ -25,6 +25,7 @@ COMMANDS = {
     "price": ("price", "List prices: list, show, compare with the predicted cost."),
     "validate": ("validate", "Predictions against measurements, with the error of each group."),
     "plot": ("plot", "Charts: roofline, frontier, dollars, fit, step, validate, tornado."),
+    "report": ("report", "One HTML file: question, answer, charts, tables, sources, uncertainty."),
     "session": ("session", "What an agent session costs on every model; the cheapest mix."),
     "calibrate": ("calibrate", "Fit constants to your own benchmark file."),
     "hw": ("catalogue", "Chips: list, show, validate."),

@@ -87,6 +87,8 @@ def _add(options: tuple[tuple[str, dict[str, Any]], ...]) -> Callable[[Command],
 
 
 where_options = _add(_WHERE)
+#: The same for a command that can also read records from a file.
+optional_where_options = _add(tuple((flag, settings | {"required": False}) for flag, settings in _WHERE))
 
 
 def where(*flags: str) -> Callable[[Command], Command]:

@@ -1,0 +1,260 @@
+"""A comparison as a report: chips or models at one point, and over batches around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roofline import ceilings, evaluate
+from roofline.report import charts, pages, provenance
+from roofline.report.charts import render, sources
+from roofline.report.html import Document, Figure
+from roofline.report.record import Record
+from roofline.report.table import Block
+from roofline.resolve import Request, resolve
+from roofline.units import format_si, significant
+
+#: Batches of the curves beside the one that is compared.
+BATCHES = tuple(2**k for k in range(9))
+CONTEXTS = tuple(1024 * 2**k for k in range(8))
+#: Deployments that have a roofline and a step of their own in a report.
+MOST_PANELS = 4
+_PANEL = (400, 280)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is compared: sequences, cached tokens of each, prompt tokens, and what a chip-hour costs."""
+
+    batch: int
+    context: int
+    isl: int
+    usd_per_hour: float | None = None
+    basis: str | None = None
+    utilisation: float = 1.0
+
+    @property
+    def money(self) -> tuple[float | None, str | None, float]:
+        """The price options, in the order in which `roofline.evaluate` takes them."""
+        return self.usd_per_hour, self.basis, self.utilisation
+
+
+def held(requests: Sequence[Request], batch: int, context: int) -> list[tuple[Request, Request, str]]:
+    """Return (as asked, with its chips settled, end of its scenario) for deployments that hold a point."""
+    found = []
+    for asked in requests:
+        for request, end in evaluate.open_requests(asked):
+            d = resolve(request, float(batch), float(context)).deployment
+            shape: Record = {"chips": d.chips, "tp": d.tp, "pp": d.pp}
+            found.append((asked, evaluate.at(request, shape), end))
+    return found
+
+
+def over_batches(requests: Sequence[Request], point: Point) -> list[Record]:
+    """Return decode records of the compared deployments over batches, each on the chips that hold the point."""
+    batches = sorted({*BATCHES, point.batch})
+    records: list[Record] = []
+    for asked, request, end in held(requests, point.batch, point.context):
+        found = evaluate.decode([request], batches, [point.context], *point.money)
+        records += [evaluate.marked(r, asked, end) for r in found]
+    return records
+
+
+def document(requests: Sequence[Request], point: Point, command: str = "") -> Document:
+    """Return the report of a comparison.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        Deployments to compare; those that name no chips get the fewest that hold the point.
+    point : Point
+    command : str
+        What makes the report again.
+    """
+    compared = evaluate.compare(requests, point.batch, point.context, point.isl, *point.money)
+    curves = over_batches(requests, point)
+    names = [_name(r, compared) for r in compared]
+    models = list(dict.fromkeys(r["model"] for r in compared))
+    told = " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    subject = f"{', '.join(models)} on " if len(models) == 1 else ""
+    load = f"{point.batch:,} sequence{'s' * (point.batch > 1)} at once with {point.context:,} tokens of context each"
+    doc = Document(
+        title=f"{subject}{told}",
+        question=f"Which serves {' and '.join(models) if len(models) == 1 else 'best'} best, {told}: {load}, "
+        f"prompts of {point.isl:,} tokens?"
+        if len(names) > 1
+        else f"What does {told} do with {models[0]}: {load}, prompts of {point.isl:,} tokens?",
+        answer=_answer(compared, names, curves, point),
+        command=command,
+    )
+    doc.assumptions = [_assumptions(compared, names), _notes(requests, compared, point)]
+    doc.charts = _charts(requests, point, curves)
+    doc.tables = [*pages.blocks("compare", compared), _best_batches(curves)]
+    doc.uncertainty = [_uncertainty(compared, names)]
+    hardware = [r.hw for r in requests]
+    doc.sources = provenance.blocks(hardware, [r.model for r in requests], [r["engine"] for r in compared])
+    return doc
+
+
+def _name(r: Record, all_of_them: Sequence[Record]) -> str:
+    parts = [f"{r['chips']:,} x {r['hardware']}"]
+    if len({one["model"] for one in all_of_them}) > 1:
+        parts.append(f"with {r['model']}")
+    if "proxy" in r:
+        parts.append(f"({r['scenario']} end, as {r['proxy']})")
+    if len({one["engine"] for one in all_of_them}) > 1 and len({one["hardware"] for one in all_of_them}) == 1:
+        parts.append(f"on {r['engine']}")
+    shape = {(one["hardware"], one["model"], one["engine"], one["chips"]) for one in all_of_them}
+    if len(shape) < len(all_of_them):
+        parts.append(f"(tp {r['tp']}, weights {r['weights_dtype']}, KV {r['kv_dtype']})")
+    return " ".join(parts)
+
+
+def _best(records: Sequence[Record], key: str, lowest: bool = False) -> Record | None:
+    rated = [r for r in records if r.get(key) is not None and r.get("estimate") != "naive_bandwidth"]
+    return (min if lowest else max)(rated, key=lambda r: r[key]) if rated else None
+
+
+def _answer(compared: list[Record], names: list[str], curves: list[Record], point: Point) -> list[str]:
+    """Return the statements that a reader wants first: fastest, cheapest, cheapest when full, what is not certain."""
+    at = f"batch {point.batch:,}"
+    name = {id(r): n for r, n in zip(compared, names, strict=True)}
+    served = [r for r in curves if r["estimate"] != "no_speculation" or not _is_served(r, curves)]
+    lines = []
+    speed = "tokens_per_second_per_user"
+    fast = _best(compared, speed)
+    if fast is not None:
+        span = _span(fast, speed, significant)
+        lines.append(f"Fastest for a user: {name[id(fast)]}, {significant(fast[speed])} tok/s{span} at {at}.")
+        lines += _overlap(fast, compared, name)
+    cheap = _best(compared, "usd_per_million_output_tokens", lowest=True)
+    if cheap is not None:
+        usd = cheap["usd_per_million_output_tokens"]
+        span = _span(cheap, "usd_per_million_output_tokens", lambda v: f"${significant(v)}")
+        lines.append(
+            f"Cheapest at {at}: {name[id(cheap)]}, ${significant(usd)} per million output tokens{span}, the machine to itself."
+        )
+    full = _best(served, "usd_per_million_output_tokens", lowest=True)
+    if full is not None and full["batch"] != point.batch:
+        lines.append(
+            f"Cheapest over all batches: {full['chips']:,} x {full['hardware']} at batch {full['batch']:,.0f}, "
+            f"${significant(full['usd_per_million_output_tokens'])} per million output tokens and "
+            f"{significant(full[speed])} tok/s for each user."
+        )
+    for r in compared:
+        if not r["fits"]:
+            lines.append(f"{name[id(r)]} cannot hold this point.")
+        elif "usd_per_hour" not in r:
+            lines.append(f"{name[id(r)]} has no published price; give one with --usd-per-hour.")
+    return lines or ["None of these deployments holds this point."]
+
+
+def _is_served(r: Record, curves: Sequence[Record]) -> bool:
+    return any(one["estimate"] == "as_served" and one["hardware"] == r["hardware"] for one in curves)
+
+
+def _span(r: Record, key: str, show: object) -> str:
+    low, high = r.get(f"{key}_low"), r.get(f"{key}_high")
+    return f" ({show(low)} to {show(high)})" if low is not None and high is not None else ""  # type: ignore[operator]
+
+
+def _overlap(fast: Record, compared: Sequence[Record], name: dict[int, str]) -> list[str]:
+    key = "tokens_per_second_per_user"
+    if f"{key}_low" not in fast:
+        return []
+    near = [r for r in compared if r is not fast and r.get(f"{key}_high", 0.0) > fast[f"{key}_low"]]
+    return [f"Its interval overlaps that of {name[id(r)]}: their order is not certain." for r in near]
+
+
+def _assumptions(compared: list[Record], names: list[str]) -> Block:
+    def price(r: Record) -> str:
+        if "usd_per_hour" not in r:
+            return "-"
+        dated = f", {r['price_date']}" if "price_date" in r else ""
+        return f"${r['usd_per_hour'] / r['chips']:.2f} per chip-hour ({r['price_basis'].replace('-', ' ')}{dated})"
+
+    rows = [
+        ["deployment", *(f"{r['chips']:,} x {r['hardware']}, tp {r['tp']}, pp {r['pp']}" for r in compared)],
+        ["weights, experts", *(f"{r['weights_dtype']}, {r['experts_dtype']}" for r in compared)],
+        ["KV cache", *(f"{r['kv_dtype']} in {r['memory_tier']}" for r in compared)],
+        ["engine", *(r["engine"] for r in compared)],
+        ["price", *map(price, compared)],
+        ["utilisation", *(f"{r['utilisation']:.0%}" if "utilisation" in r else "-" for r in compared)],
+    ]
+    return Block(header=["", *names], rows=rows)
+
+
+def _notes(requests: Sequence[Request], compared: list[Record], point: Point) -> Block:
+    notes = [
+        "Every deployment is the fewest chips that hold the point, weights as the checkpoint ships them, and the "
+        "vendor's usual engine, unless something else was asked for. Decode at the stated context; prefill of one prompt.",
+    ]
+    sets = sorted({one for r in requests for one in r.set})
+    notes += [f"What if: {', '.join(sets)}."] if sets else []
+    notes += [f"Note: {text}." for text in dict.fromkeys(w for r in compared for w in r.get("warnings", ()))]
+    return Block(notes=notes)
+
+
+def _charts(requests: Sequence[Request], point: Point, curves: list[Record]) -> list[Figure]:
+    said = sources.of(requests)
+    pinned = [request for _, request, _ in held(requests, point.batch, point.context)]
+    drawn: list[tuple[str, list[Record], tuple[int, int]]] = []
+    if any("tokens_per_second_per_user" in r for r in curves):
+        drawn.append(("frontier", curves, (600, 360)))
+        if any("usd_per_million_output_tokens" in r for r in curves):
+            drawn.append(("dollars", curves, (600, 360)))
+    some = pinned[:MOST_PANELS]
+    size = _PANEL if len(some) > 1 else (600, 360)
+    batches = sorted({*BATCHES, point.batch})
+    drawn.append(("fit", evaluate.fit(some, batches, sorted({*CONTEXTS, point.context})), (440, 300)))
+    steps = [r for one in some for r in evaluate.explain(one, "decode", point.batch, point.context, 0)]
+    drawn.append(("step", steps, size))
+    roofs = [r for one in some for r in ceilings.records(one, "decode", point.batch, point.context)]
+    drawn.append(("roofline", roofs, size))
+    found = []
+    for kind, records, (width, height) in drawn:
+        spec = charts.spec(kind, records, sources=said if kind != "step" else (), width=width, height=height)
+        text = f"{spec['usermeta']['title']}: {spec['usermeta']['subtitle']}"
+        found.append(Figure(render.svg(spec), text))
+    return found
+
+
+def _best_batches(curves: list[Record]) -> Block:
+    """Return speed, throughput and cost over batches."""
+    header = ["deployment", "batch", "tok/s per user", "tok/s per chip", "$/M output", "90 % interval, tok/s per user"]
+    rows = []
+    for r in curves:
+        if r["estimate"] == "naive_bandwidth" or (r["estimate"] == "no_speculation" and _is_served(r, curves)):
+            continue
+        user, usd = r.get("tokens_per_second_per_user"), r.get("usd_per_million_output_tokens")
+        what = f"{r['chips']:,} x {r['hardware']}, {r['model']}" + (f" ({r['scenario']})" if "scenario" in r else "")
+        span = _span(r, "tokens_per_second_per_user", significant).strip(" ()") or "-"
+        if user is None:
+            rows.append([what, f"{r['batch']:,.0f}", "does not fit", "-", "-", "-"])
+            continue
+        chip = significant(r["tokens_per_second_per_chip"])
+        rows.append([what, f"{r['batch']:,.0f}", significant(user), chip, f"${significant(usd)}" if usd else "-", span])
+    return Block("Over batches", header, rows)
+
+
+def _uncertainty(compared: list[Record], names: list[str]) -> Block:
+    header = ["", "tok/s per user", "low", "high", "first token", "low", "high", "how sure"]
+    rows = []
+    for r, name in zip(compared, names, strict=True):
+        key = "tokens_per_second_per_user"
+        sure = r.get("confidence") or ("as seen in published services" if "served_factor" in r else "-")
+        speed = [significant(r[k]) if k in r else "-" for k in (key, f"{key}_low", f"{key}_high")]
+        first = [format_si(r[k], "s") if k in r else "-" for k in _ends("ttft_seconds")]
+        rows.append([name, *speed, *first, sure])
+    notes = [
+        "Ends of a 90 % interval: factors between measured and predicted time on published rows that no fit had seen. "
+        "calibrated: chip and engine both took part in a fit; transferred: one of them; spec-sheet: neither.",
+        "A wafer as served is read off published services whose speculation is not disclosed; its ends are the range of "
+        "those readings.",
+        "`roofline validate` replays the measurements; docs/accuracy.md has the errors group by group.",
+    ]
+    return Block(header=header, rows=rows, notes=notes)
+
+
+def _ends(key: str) -> tuple[str, str, str]:
+    return key, f"{key}_low", f"{key}_high"
