@@ -127,8 +127,6 @@ def _said(r: Record) -> str:
 
 
 def _assumptions(records: Sequence[Record]) -> Block:
-    shared = ("engine", "weights_dtype", "experts_dtype", "kv_dtype", "utilisation", "price_basis", "price_date")
-    shared += ("cache_hit", "load", "accounting", "usd_per_kwh")
     rows = []
     for key in _SHARED:
         values = dict.fromkeys(str(r[key]) for r in records if key in r)

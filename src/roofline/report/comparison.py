@@ -131,9 +131,7 @@ def _answer(compared: list[Record], names: list[str], curves: list[Record], poin
     if cheap is not None:
         usd = cheap["usd_per_million_output_tokens"]
         span = _span(cheap, "usd_per_million_output_tokens", lambda v: f"${significant(v)}")
-        lines.append(
-            f"Cheapest at {at}: {name[id(cheap)]}, ${significant(usd)} per million output tokens{span}, the machine to itself."
-        )
+        lines.append(f"Cheapest at {at}: {name[id(cheap)]}, ${significant(usd)} per million output tokens{span}.")
     full = _best(served, "usd_per_million_output_tokens", lowest=True)
     if full is not None and full["batch"] != point.batch:
         lines.append(
@@ -187,7 +185,8 @@ def _assumptions(compared: list[Record], names: list[str]) -> Block:
 def _notes(requests: Sequence[Request], compared: list[Record], point: Point) -> Block:
     notes = [
         "Every deployment is the fewest chips that hold the point, weights as the checkpoint ships them, and the "
-        "vendor's usual engine, unless something else was asked for. Decode at the stated context; prefill of one prompt.",
+        "vendor's usual engine, unless something else was asked for. Decode is at the stated context, prefill that of "
+        "one prompt.",
     ]
     sets = sorted({one for r in requests for one in r.set})
     notes += [f"What if: {', '.join(sets)}."] if sets else []
@@ -249,8 +248,8 @@ def _uncertainty(compared: list[Record], names: list[str]) -> Block:
     notes = [
         "Ends of a 90 % interval: factors between measured and predicted time on published rows that no fit had seen. "
         "calibrated: chip and engine both took part in a fit; transferred: one of them; spec-sheet: neither.",
-        "A wafer as served is read off published services whose speculation is not disclosed; its ends are the range of "
-        "those readings.",
+        "A wafer as served is read off published services whose speculation is not disclosed; its ends are the range "
+        "of those readings.",
         "`roofline validate` replays the measurements; docs/accuracy.md has the errors group by group.",
     ]
     return Block(header=header, rows=rows, notes=notes)

@@ -1,4 +1,4 @@
-"""A report as one HTML file: styles and charts inside, no script, nothing fetched, the same bytes for the same input."""
+"""A report as one HTML file: styles and charts inside, no script, nothing fetched, the same bytes for one input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ h1 {{ font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }}
 h2 {{ font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #bbb; }}
 h3 {{ font-size: 1rem; margin: 1.4rem 0 .4rem; }}
 .question {{ font-size: 1.1rem; }}
-.answer {{ border-left: 4px solid #0072b2; padding: .2rem 0 .2rem 1rem; }}
+.answer {{ border-left: 4px solid #0072b2; padding: .2rem 0 .2rem 2rem; }}
 .answer li {{ margin: .3rem 0; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: .87rem; }}

@@ -69,7 +69,7 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     # A line needs something that runs along it, and a legend that can be read.
     joined = along is not None and len(set(frame.named(usable, keys))) <= _MOST_SERIES
     if along is not None and not joined:
-        keys = [name for name in keys if name in ("hardware", "model")]
+        keys = [name for name in keys if name in ("hardware", "model")] or ["hardware"]
     points = _points(usable, frame.named(usable, keys), key, along)
     series = list(dict.fromkeys(p["series"] for p in points))
     if joined:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from roofline.errors import RooflineError
 from roofline.report import files
 
+_ID = re.compile(r'\bid="([^"]+)"')
+_USE = re.compile(r'(\bid="|url\(#|href="#)([^")]+)("|\))')
 ENDINGS = (".svg", ".png", ".html", ".json")
 #: Pixels of a PNG per pixel of the specification.
 SCALE = 2.0
@@ -39,7 +42,10 @@ def svg(spec: dict[str, Any]) -> str:
     """Return a chart as SVG text."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(json.dumps(spec)))
+    drawn = str(vl_convert.vegalite_to_svg(json.dumps(spec)))
+    # Vega numbers gradients on from chart to chart; numbered per chart, equal charts are equal.
+    names = {name: f"part{number}" for number, name in enumerate(dict.fromkeys(_ID.findall(drawn)))}
+    return _USE.sub(lambda found: found[1] + names.get(found[2], found[2]) + found[3], drawn)
 
 
 def render(spec: dict[str, Any], ending: str) -> bytes:
