@@ -79,7 +79,7 @@ def test_every_command_is_shown_in_a_document(name: str) -> None:
 def test_commands_that_documents_name_exist(document: str) -> None:
     for command in commands((ROOT / document).read_text()):
         words = command.split()[1:]
-        depth = 2 if words[0] in ("hw", "model", "engine", "workload", "price") else 1
+        depth = 2 if words[0] in ("hw", "model", "engine", "workload", "price", "plot") else 1
         result = CliRunner().invoke(cli, [*words[:depth], "--help"])
         assert result.exit_code == 0, (command, result.output)
         for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", command):
@@ -114,6 +114,7 @@ def test_commands_of_the_readme_run(command: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
 

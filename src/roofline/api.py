@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from roofline.report.charts.picture import Picture
     from roofline.system import System
 
     Array = NDArray[np.float64]
@@ -155,9 +156,50 @@ class Result:
         """Return the records as a pandas DataFrame."""
         return _module("pandas").DataFrame.from_records(self.records())
 
+    def plot(self, kind: str | None = None, **options: Any) -> Picture:
+        """Return a chart: the frontier of several decode points, or where the time of one point goes.
+
+        Parameters
+        ----------
+        kind : {"roofline", "frontier", "dollars", "fit", "step"}, optional
+        **options
+            ``width``, ``height`` and ``caption`` as in `roofline.report.charts.spec`.
+
+        Raises
+        ------
+        RooflineError
+            If the result has no such chart, or the extra ``plot`` is missing.
+        """
+        from roofline.report import notebook
+
+        asked = notebook.Asked(self.phase, self._requests, self._batches, self._lengths, self._past, self._money)
+        return notebook.plot(asked, kind, **options)
+
+    def _repr_html_(self) -> str:
+        from roofline.report import notebook
+
+        return notebook.html(self.phase, self.records)
+
     def _needs(self, phase: str, name: str) -> None:
         if self.phase != phase:
             raise RooflineError(f"{name} belongs to {phase}; this is a {self.phase} result")
+
+
+class Records(list[Record]):
+    """Flat records of a comparison or a fit, with a table for notebooks and a chart."""
+
+    def __init__(self, kind: str, records: Iterable[Record], draw: Callable[..., Picture]) -> None:
+        super().__init__(records)
+        self._kind, self._draw = kind, draw
+
+    def plot(self, kind: str | None = None, **options: Any) -> Picture:
+        """Return a chart: the frontier around a comparison, or room for the KV cache; options as in `Result.plot`."""
+        return self._draw(kind, **options)
+
+    def _repr_html_(self) -> str:
+        from roofline.report import notebook
+
+        return notebook.html(self._kind, lambda: list(self))
 
 
 def _module(name: str) -> Any:
@@ -246,11 +288,18 @@ def prefill(
 
 def fit(
     hw: str, model: str, batch: int | Iterable[int] = 1, context: int | Iterable[int] = 8192, **options: Any
-) -> list[Record]:
+) -> Records:
     """Return what is stored where and what fits, one record per point; arguments as in `decode`."""
-    spec = _requests(hw, model, options)
+    requests, _ = _requests(hw, model, options)
     _refuse(options)
-    return evaluate.fit(spec[0], _numbers(batch, "batch")[0], _numbers(context, "context")[0])
+    batches, contexts = _numbers(batch, "batch")[0], _numbers(context, "context")[0]
+
+    def draw(kind: str | None, **more: Any) -> Picture:
+        from roofline.report import notebook
+
+        return notebook.plot(notebook.Asked("fit", requests, batches, contexts), kind, **more)
+
+    return Records("fit", evaluate.fit(requests, batches, contexts), draw)
 
 
 def compare(
@@ -260,12 +309,19 @@ def compare(
     context: int = 8192,
     isl: int = 4096,
     **options: Any,
-) -> list[Record]:
+) -> Records:
     """Return chips or models side by side, one record each; arguments as in `decode`."""
     requests, _ = _requests(hw, model, options)
     money = _money(options)
     _refuse(options)
-    return evaluate.compare(requests, batch, context, isl, **money)
+
+    def draw(kind: str | None, **more: Any) -> Picture:
+        from roofline.report import notebook
+
+        asked = notebook.Asked("compare", requests, [batch], [context], 0, money)
+        return notebook.plot(asked, kind, **more)
+
+    return Records("compare", evaluate.compare(requests, batch, context, isl, **money), draw)
 
 
 def plan(hw: str | Sequence[str], model: str | Sequence[str], **options: Any) -> list[Record]:

@@ -60,8 +60,8 @@ def dollars(records: list[Record], width: int, height: int) -> Drawing:
 def _lines(records: list[Record], key: str, y_title: str, title: str, width: int, height: int) -> Drawing:
     usable = [r for r in records if r.get(_USER) and r.get(key) and r.get("estimate") != "naive_bandwidth"]
     # What a spatial chip sells is what is compared; its other estimates stand in the table.
-    served = {r["hardware"] for r in usable if r["estimate"] == "as_served"}
-    usable = [r for r in usable if r["estimate"] != "no_speculation" or r["hardware"] not in served]
+    served = {r["hardware"] for r in usable if r.get("estimate") == "as_served"}
+    usable = [r for r in usable if r.get("estimate") != "no_speculation" or r["hardware"] not in served]
     frame.need(usable, f"no record has both {_USER} and {key}; what does not fit has neither")
     along = _along(usable)
     but = ("estimate", *(("chips", "tp", "pp") if along == "chips" else (along or "",)))
@@ -94,6 +94,9 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     notes = [f"Numbers at the ends of a line: {_ALONG[along or 'batch']}."] if joined else []
     if any("x_low" in p for p in points):
         notes.append("Thin strokes: 90 % interval of a prediction, along which both axes move together.")
+    missing = sum(not r.get("fits", True) for r in records)
+    if missing:
+        notes.append("1 point does not fit and is not drawn." if missing == 1 else f"{missing:,} points do not fit.")
     return Drawing(alt.layer(*layers), {"points": points}, title, frame.about(usable), notes)
 
 
@@ -101,7 +104,7 @@ def _along(records: list[Record]) -> str | None:
     """Return what varies while chip, model and engine stay; None where each has a single point."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for r in records:
-        groups.setdefault((r["hardware"], r["model"], r["engine"]), []).append(r)
+        groups.setdefault((r["hardware"], r.get("model"), r.get("engine")), []).append(r)
     return next((name for name in _ALONG if any(frame.varying(g, [name]) for g in groups.values())), None)
 
 
