@@ -30,7 +30,7 @@ _FORMAT_AXES = ("weights", "experts", "kv", "activations")
 _NUMBERS = ("chips", "tp", "pp", "dp", "ep", "dcp", "cores")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Step times on named axes, and what follows from them.
 
@@ -52,6 +52,10 @@ class Result:
     _money: dict[str, Any]
     _past: int = 0
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{name}={values!r}" for name, values in self.axes.items())
+        return f"<{self.phase} result, shape {self._shape}{': ' if axes else ''}{axes}>"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -483,6 +487,29 @@ def _one(value: Any, name: str) -> int:
     if many:
         raise RooflineError(f"{name}: sensitivity takes one value; call it once for each")
     return numbers[0]
+
+
+def plot(kind: str, records: Sequence[Record], **options: Any) -> Picture:
+    """Return a chart of records that a command or a result gave.
+
+    Parameters
+    ----------
+    kind : str
+        roofline, frontier, dollars, fit, step, validate or tornado.
+    records : sequence of dict
+        What each takes: `roofline.report.charts.spec`.
+    **options
+        ``width``, ``height``, ``caption``, ``notes`` and ``sources``, as there.
+
+    Raises
+    ------
+    RooflineError
+        If the records hold nothing of that kind, or the extra ``plot`` is missing.
+    """
+    from roofline.report import charts
+    from roofline.report.charts.picture import Picture
+
+    return Picture(charts.spec(kind, records, **options))
 
 
 def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int, options: dict[str, Any]) -> Result:

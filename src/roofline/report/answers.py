@@ -24,6 +24,7 @@ _COLUMNS = (
     ("weights", "weights_dtype", ""),
     ("KV cache", "kv_dtype", ""),
     ("replicas", "replicas", ""),
+    ("chips in all", "total_chips", ""),
     ("batch", "batch", ""),
     ("context", "context_tokens", "tokens"),
     ("in", "isl", "tokens"),
@@ -34,7 +35,9 @@ _COLUMNS = (
     ("per token", "tpot_seconds", "s"),
     ("tok/s per user", "tokens_per_second_per_user", ""),
     ("tok/s per chip", "tokens_per_second_per_chip", ""),
+    ("basis", "price_basis", ""),
     ("USD/h", "usd_per_hour", "$"),
+    ("USD/h in all", "total_usd_per_hour", "$"),
     ("$/M output", "usd_per_million_output_tokens", "$"),
     ("$/M", "usd_per_million_tokens", "$"),
 )
@@ -89,8 +92,8 @@ def _what(r: Record) -> str:
 
 def _answer(records: Sequence[Record]) -> list[str]:
     """Return what is fastest, cheapest and fullest; a promise that is broken rules a record out where any keeps it."""
-    rated = [r for r in records if r.get("estimate") != "naive_bandwidth" and r.get("fits", True)]
-    kept = [r for r in rated if all(r[key] for key in r if key.startswith("meets_"))]
+    rated = [r for r in records if r.get("estimate") not in ("naive_bandwidth", "sampled") and r.get("fits", True)]
+    kept = [r for r in rated if r.get("promises_kept", True) and all(r[key] for key in r if key.startswith("meets_"))]
     lines = []
     if rated and len(kept) < len(rated):
         promised = "keeps" if len(kept) == 1 else "keep"
@@ -144,6 +147,9 @@ def _charts(records: Sequence[Record], chips: list[str]) -> list[Figure]:
             spec = charts.spec(kind, records, sources=known, width=600)
             told = spec["usermeta"]
             found.append(Figure(render.svg(spec), f"{told['title']}: {told['subtitle']}"))
+    for sampled in (r for r in records if "samples" in r):
+        spec = charts.spec("tornado", [sampled], width=600)
+        found.append(Figure(render.svg(spec), f"{spec['usermeta']['title']}: {spec['usermeta']['subtitle']}"))
     return found
 
 
@@ -161,6 +167,7 @@ def _table(records: Sequence[Record]) -> Block:
         [f"{r['hardware']}, {r['model']}" if many_models else str(r["hardware"])]
         + [_cell(r.get(key), unit) for _, key, unit in shown]
         for r in records[:MOST_ROWS]
+        if "samples" not in r
     ]
     more = len(records) - MOST_ROWS
     notes = [f"{more:,} further points are in the records, not in this table."] if more > 0 else []

@@ -62,7 +62,7 @@ _CAPTION = {
 #: Names that tell one series from another, in the order in which they are tried.
 IDENTITY = (
     *("hardware", "model", "engine", "estimate", "scenario", "chips", "tp", "pp", "dp", "ep"),
-    *("weights_dtype", "experts_dtype", "kv_dtype", "isl", "osl", "context_tokens"),
+    *("weights_dtype", "experts_dtype", "kv_dtype", "isl", "osl", "context_tokens", "price_basis"),
 )
 
 

@@ -45,7 +45,7 @@ def dollars(records: list[Record], width: int, height: int) -> Drawing:
         records, "usd_per_million_output_tokens", "cost of output [USD per million tokens]",
         "Cost of output tokens against speed per user", width, height,
     )  # fmt: skip
-    priced = {r["hardware"]: r for r in records if "price_basis" in r}
+    priced = {r["hardware"]: r for r in records if {"price_basis", "usd_per_hour", "chips"} <= r.keys()}
     told = [
         f"{name} ${r['usd_per_hour'] / r['chips']:.2f} per chip-hour ({r['price_basis'].replace('-', ' ')}"
         + (f", {r['price_date']})" if "price_date" in r else ")")
