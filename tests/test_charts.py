@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import roofline
 from roofline import ceilings, evaluate, validate
 from roofline.errors import RooflineError
 from roofline.measurements import Measurement
@@ -196,6 +197,25 @@ def test_many_deployments_are_told_apart_by_chip_alone() -> None:
     ]
     points = charts.spec("frontier", evaluate.decode(asked, [16, 32], [1024]))["datasets"]["points"]
     assert {p["series"] for p in points} == {"h100"}
+
+
+# A plan
+
+
+def test_a_plan_is_drawn_by_the_role_of_its_records() -> None:
+    records = roofline.plan("h100", "llama-3.3-70b", isl=8192, osl=1024, ttft=2.0, tpot=0.02, max_chips=16)
+    roles = {r["role"] for r in records}
+    assert {"cheapest", "fastest", "frontier"} <= roles
+    for kind, key in (("dollars", "usd_per_million_tokens"), ("frontier", "tokens_per_second_per_chip")):
+        spec = charts.spec(kind, records)
+        points = spec["datasets"]["points"]
+        wanted = sorted((r["tokens_per_second_per_user"], r[key], r["role"]) for r in records)
+        assert sorted((p["x"], p["y"], p["role"]) for p in points) == wanted
+        caption = " ".join(spec["usermeta"]["caption"])
+        assert "Cheapest: " in caption and "Prices: rental median" in caption
+        assert b"<svg" in render.render(spec, ".svg")
+    best = next(p for p in points if p["role"] == "cheapest")
+    assert f"Cheapest: {best['what']}." in caption
 
 
 # Fit

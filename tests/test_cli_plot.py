@@ -186,6 +186,22 @@ def test_report_of_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert fetches(page) == []
 
 
+def test_report_of_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("--hw", "h100", "--model", "llama-3.3-70b", "--isl", "8k", "--osl", "1k", "--ttft", "2s", "--tpot", "20ms")
+    run("plan", *asked, "--max-chips", "16", "--format", "json", "--plot", str(tmp_path / "plan.json"))
+    text = capsys.readouterr().out
+    assert json.loads((tmp_path / "plan.json").read_text())["usermeta"]["title"] == "What speed costs"
+    (tmp_path / "records.json").write_text(text)
+    run("report", "--records", str(tmp_path / "records.json"), "-o", str(tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text()
+    assert "the first token within 2 s, each later one within 20 ms?" in page
+    best = next(r for r in json.loads(text) if r["role"] == "cheapest")
+    assert f"${significant(best['usd_per_million_tokens'])} per million tokens" in page
+    for part in ("Why the others lost", "Started by", "What speed costs", "<h2>Uncertainty</h2>", "Chip h100"):
+        assert part in page
+    assert fetches(page) == [] and "<script" not in page
+
+
 def test_report_escapes_what_a_file_says(tmp_path: Path) -> None:
     record = {"hardware": "<script>alert(1)</script>", "model": "m&m", "estimate": "predicted", "chips": 1, "batch": 1}
     record |= {"engine": "none", "tokens_per_second_per_user": 5.0, "tokens_per_second_per_chip": 5.0}

@@ -210,6 +210,7 @@ def compare(
                 one = at(request, {k: v for k, v in same.items() if v is not None})
                 first = prefill([one], [1], [isl], 0, usd_per_hour, basis, utilisation)[0]
                 keep = {"isl": isl, "ttft_seconds": first.get("ttft_seconds")}
+                keep |= {f"ttft_seconds_{end}": first.get(f"ttft_seconds_{end}") for end in ("low", "high")}
                 keep["input_tokens_per_second"] = first.get("tokens_per_second")
                 keep["usd_per_million_input_tokens"] = first.get("usd_per_million_input_tokens")
                 record = clean(record | keep)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from roofline import axes
+from roofline.cli import chart
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
+from roofline.resolve import Request
 
 _DEGREES = ("--chips", "--tp", "--pp", "--dp", "--ep", "--dcp")
 _SPACE = ("--hw", "--model", "--engine", *_DEGREES, "--weights", "--kv", "--set")
@@ -38,8 +41,10 @@ _SPACE = ("--hw", "--model", "--engine", *_DEGREES, "--weights", "--kv", "--set"
 @click.option("--accepted", type=float, help="Speculation: tokens a step yields in the mean.")
 @click.option("--usd-per-hour", metavar="USD", help="Your own price of one chip and hour, for every chip.")
 @click.option("--basis", help="Price basis: rental-median, owner-neocloud, owner-hyperscaler, contract ...")
+@shared.plot_option
+@shared.overwrite_option
 @shared.output_options
-def plan_command(**options: Any) -> None:
+def plan_command(plot: Path | None, overwrite: bool, **options: Any) -> None:
     """The cheapest and the fastest deployment that keeps a promise, of every way to split, and why others lost.
 
     \b
@@ -49,6 +54,7 @@ def plan_command(**options: Any) -> None:
     """
     from roofline.planning.ask import ask
 
+    chart.ready(plot, overwrite=overwrite)
     for flag in _DEGREES:
         options[flag[2:]] = _numbers(options[flag[2:]], flag)
     for flag in ("--hw", "--model", "--engine", "--weights", "--kv"):
@@ -63,7 +69,11 @@ def plan_command(**options: Any) -> None:
             options[name] = values[0]
     for name in ("max_usd_per_hour", "usd_per_hour"):
         options[name] = shared.dollars_per_hour(options[name], f"--{name.replace('_', '-')}")
-    emit("plan", ask(**options), **output)
+    records = ask(**options)
+    if plot is not None:
+        asked = [Request(hw, model) for model in options["model"] for hw in options["hw"]]
+        chart.draw("dollars", records, plot, asked)
+    emit("plan", records, **output)
 
 
 def _numbers(text: str | None, what: str) -> tuple[int, ...]:

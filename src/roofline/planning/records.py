@@ -47,6 +47,8 @@ def _record(role: str, option: Option, answer: Answer, goal: Goal) -> Record:
         "isl": load.isl,
         "osl": load.osl,
         "past_tokens": load.past,
+        "promised_ttft_seconds": goal.ttft,
+        "promised_tpot_seconds": goal.tpot,
         "ttft_seconds": option.ttft,
         "tpot_seconds": option.tpot,
         "tokens_per_second_per_user": option.speed,

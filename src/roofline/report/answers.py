@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from roofline import catalog
 from roofline.errors import RooflineError
-from roofline.report import charts, provenance
+from roofline.report import charts, plan, provenance
 from roofline.report.charts import render
 from roofline.report.charts.sources import short
 from roofline.report.html import Document, Figure
@@ -46,6 +46,7 @@ _SHARED = (
     *("engine", "weights_dtype", "experts_dtype", "kv_dtype", "load", "cache_hit", "price_basis", "price_date"),
     *("utilisation", "accounting", "usd_per_kwh"),
 )
+_SHARES = ("utilisation", "cache_hit")
 #: Rows of the table; a plan's first records are its best.
 MOST_ROWS = 60
 _MONEY = ("usd_per_million_tokens", "usd_per_million_output_tokens")
@@ -63,13 +64,17 @@ def document(records: Sequence[Record], command: str = "") -> Document:
     if not usable:
         raise RooflineError("no record names hardware and model; give the JSON of plan, serve, decode or sweep")
     chips, models = (list(dict.fromkeys(str(r[key]) for r in usable)) for key in ("hardware", "model"))
+    planned = any(r.get("role") == "cheapest" for r in usable)
+    if planned:
+        chips = list(dict.fromkeys([*chips, *(str(r["prefill_hardware"]) for r in usable if "prefill_hardware" in r)]))
     title = f"{', '.join(models)} on {', '.join(chips)}"
-    doc = Document(title, _question(usable, chips, models), _answer(usable), command=command)
+    answer = _chosen(usable) if planned else _answer(usable)
+    doc = Document(title, _question(usable, chips, models), answer, command=command)
     doc.assumptions = [_assumptions(usable)]
     doc.charts = _charts(usable, chips)
-    doc.tables = [_table(usable)]
+    doc.tables = plan.page(usable) if planned else [_table(usable)]
     doc.uncertainty = [_uncertainty(usable)]
-    engines = [str(r["engine"]) for r in usable if "engine" in r]
+    engines = [str(r[key]) for r in usable for key in ("engine", "prefill_engine") if key in r]
     doc.sources = _sources(chips, [str(r.get("proxy", r["model"])) for r in usable], engines)
     return doc
 
@@ -80,11 +85,35 @@ def _question(records: Sequence[Record], chips: list[str], models: list[str]) ->
         values = {r[key] for r in records if key in r}
         if len(values) == 1 and not (key == "context_tokens" and load):
             load.append(f"{values.pop():,.0f} {word}")
+    for key, word in (("promised_ttft_seconds", "the first token"), ("promised_tpot_seconds", "each later one")):
+        values = {r[key] for r in records if key in r}
+        if len(values) == 1:
+            load.append(f"{word} within {format_si(values.pop(), 's')}")
     with_load = f" with {', '.join(load)}" if load else ""
     return f"How should {' and '.join(models)} be served on {' or '.join(chips)}{with_load}?"
 
 
+def _chosen(records: Sequence[Record]) -> list[str]:
+    """Return what a plan chose, and what is faster or nearly as cheap."""
+    lines = []
+    for role, word in (("cheapest", "Cheapest"), ("fastest", "Fastest")):
+        for r in (r for r in records if r.get("role") == role):
+            lines.append(
+                f"{word} that keeps the promises: {plan.deployment(r)}. {r['total_chips']:,} chips, "
+                f"${r['usd_per_hour']:,.2f} per hour, ${significant(r['usd_per_million_tokens'])} per million tokens, "
+                f"{significant(r['tokens_per_second_per_user'])} tok/s for each user, first token after "
+                f"{format_si(r['ttft_seconds'], 's')}, {significant(r['requests_per_second'])} requests per second."
+            )
+    for r in [r for r in records if r.get("role") == "runner-up"][:1]:
+        lines.append(f"Next: {plan.deployment(r)}: {r['reason']}.")
+    best = next(r for r in records if r.get("role") == "cheapest")
+    lines.append(f"Searched: {best['points']:,} points of {best['deployments']:,} deployments.")
+    return lines
+
+
 def _what(r: Record) -> str:
+    if "role" in r:
+        return plan.deployment(r)
     shape = ", ".join(f"{key} {r[key]}" for key in ("tp", "pp", "dp", "ep") if r.get(key, 1) != 1)
     chips = f"{r['chips']:,} x {r['hardware']}" if "chips" in r else str(r["hardware"])
     return chips + (f" ({shape})" if shape else "")
@@ -132,7 +161,7 @@ def _said(r: Record) -> str:
 def _assumptions(records: Sequence[Record]) -> Block:
     rows = []
     for key in _SHARED:
-        values = dict.fromkeys(str(r[key]) for r in records if key in r)
+        values = dict.fromkeys(f"{r[key]:.0%}" if key in _SHARES else str(r[key]) for r in records if key in r)
         if values:
             rows.append([key.replace("_", " "), ", ".join(values)])
     notes = [f"Note: {text}." for text in dict.fromkeys(w for r in records for w in r.get("warnings", ()))]
@@ -142,7 +171,7 @@ def _assumptions(records: Sequence[Record]) -> Block:
 def _charts(records: Sequence[Record], chips: list[str]) -> list[Figure]:
     known = [f"{name}: {', '.join(short(source))}" for name in chips if (source := _chip_source(name))]
     found = []
-    for kind, key in (("frontier", "tokens_per_second_per_chip"), ("dollars", _MONEY[1])):
+    for kind, key in (("dollars", _MONEY[1]), ("frontier", "tokens_per_second_per_chip")):
         if any(key in r and "tokens_per_second_per_user" in r for r in records):
             spec = charts.spec(kind, records, sources=known, width=600)
             told = spec["usermeta"]
@@ -194,7 +223,7 @@ def _uncertainty(records: Sequence[Record]) -> Block:
             r.get("confidence", "-"),
         ]
         for r in records[:MOST_ROWS]
-        if f"{key}_low" in r
+        if f"{key}_low" in r and r.get("role") != "frontier"
     ]
     notes = [
         "Ends of a 90 % interval: factors between measured and predicted time on published rows that no fit had seen. "

@@ -10,6 +10,8 @@ from typing import Any
 import roofline
 from roofline.report.table import Block
 
+#: Longer cells than this are broken into lines.
+_LONG = 24
 # The policy lets a browser confirm that nothing is fetched and nothing runs.
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -31,9 +33,11 @@ h3 {{ font-size: 1rem; margin: 1.4rem 0 .4rem; }}
 .answer li {{ margin: .3rem 0; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: .87rem; }}
-th, td {{ text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #ddd; }}
+th, td {{ text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #ddd;
+  white-space: nowrap; }}
 thead th {{ border-bottom: 2px solid #888; }}
-td.wrap {{ overflow-wrap: anywhere; min-width: 14rem; }}
+.wrap {{ white-space: normal; overflow-wrap: anywhere; min-width: 13rem; }}
+thead .wrap {{ min-width: 0; }}
 figure {{ margin: 1.2rem 0; break-inside: avoid; }}
 figure img {{ max-width: 100%; height: auto; }}
 .note, footer {{ font-size: .87rem; color: #555; }}
@@ -128,12 +132,16 @@ def _figure(figure: Figure) -> str:
 
 def table(header: list[str], rows: list[list[Any]]) -> str:
     """Return an HTML table; the first cell of a row is its heading."""
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in header)
+
+    def wide(cell: str) -> str:
+        return " class=wrap" if len(cell) > _LONG else ""
+
+    head = "".join(f'<th scope="col"{wide(str(name))}>{escape(str(name))}</th>' for name in header)
     body = []
     for row in rows:
         first, *rest = [str(cell) for cell in row] or [""]
-        cells = "".join(f"<td{' class=wrap' if len(cell) > 40 else ''}>{escape(cell)}</td>" for cell in rest)
-        body.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>\n')
+        cells = "".join(f"<td{wide(cell)}>{escape(cell)}</td>" for cell in rest)
+        body.append(f'<tr><th scope="row"{wide(first)}>{escape(first)}</th>{cells}</tr>\n')
     top = f"<thead><tr>{head}</tr></thead>\n" if header else ""
     return f'<div class="scroll"><table>\n{top}<tbody>\n{"".join(body)}</tbody></table></div>\n'
 

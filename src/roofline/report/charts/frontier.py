@@ -9,6 +9,7 @@ import altair as alt
 
 from roofline.report.charts import frame
 from roofline.report.charts.frame import Drawing
+from roofline.report.charts.planned import planned
 from roofline.report.record import Record
 
 _USER = "tokens_per_second_per_user"
@@ -33,14 +34,18 @@ _SIDES: dict[str, dict[str, Any]] = {
 
 def frontier(records: list[Record], width: int, height: int) -> Drawing:
     """Draw tokens per second and chip over tokens per second and user, one line per deployment."""
-    return _lines(
-        records, "tokens_per_second_per_chip", "throughput per chip [tok/s/chip]",
-        "Throughput per chip against speed per user", width, height,
-    )  # fmt: skip
+    key, y_title = "tokens_per_second_per_chip", "throughput per chip [tok/s/chip]"
+    title = "Throughput per chip against speed per user"
+    if any("role" in r for r in records):
+        return planned(records, key, y_title, title, width, height)
+    return _lines(records, key, y_title, title, width, height)
 
 
 def dollars(records: list[Record], width: int, height: int) -> Drawing:
-    """Draw dollars per million output tokens over tokens per second and user."""
+    """Draw dollars per million output tokens over tokens per second and user; of a plan, per million of all tokens."""
+    if any("role" in r for r in records):
+        y_title = "cost of all tokens [USD per million tokens]"
+        return planned(records, "usd_per_million_tokens", y_title, "What speed costs", width, height)
     drawing = _lines(
         records, "usd_per_million_output_tokens", "cost of output [USD per million tokens]",
         "Cost of output tokens against speed per user", width, height,
