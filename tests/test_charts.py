@@ -106,6 +106,10 @@ def test_series_differ_in_colour_shape_and_dash() -> None:
     for name in ("color", "shape", "dash"):
         values = style[name].to_dict()["range"]
         assert len({str(v) for v in values}) == 7, name
+    # Sixteen that a black and white print tells apart: eight shapes, filled and open.
+    style = frame.scales([f"series {i}" for i in range(16)])
+    hollow = [c == "white" for c in style["fill"].to_dict()["range"]]
+    assert len(set(zip(style["shape"].to_dict()["range"], hollow, strict=True))) == 16
     # 7 colours and 8 shapes have no common factor: 56 pairs before one comes again.
     style = frame.scales([f"series {i}" for i in range(56)])
     pairs = zip(style["color"].to_dict()["range"], style["shape"].to_dict()["range"], strict=True)
@@ -338,6 +342,9 @@ def test_nothing_to_draw_is_said() -> None:
     for kind in charts.KINDS:
         with pytest.raises(RooflineError, match="nothing to draw"):
             charts.spec(kind, [])
+    unpriced = evaluate.decode([Request("wse2", "llama-3.1-8b")], [1], [1024])
+    with pytest.raises(RooflineError, match="no price is published for wse2; give --usd-per-hour"):
+        charts.spec("dollars", unpriced)
     with pytest.raises(RooflineError, match="'pie' is not known; use one of roofline, frontier"):
         charts.spec("pie", [])
 

@@ -121,6 +121,15 @@ def test_plot_option(tmp_path: Path, capsys: pytest.CaptureFixture[str], args: t
         run(*args, "--plot", str(tmp_path / "chart.json"))
 
 
+def test_a_closed_model_is_drawn_by_its_proxies(tmp_path: Path) -> None:
+    closed = ("--hw", "b200", "--model", "gpt-5.5")
+    run("decode", *closed, "--plot", str(tmp_path / "a.json"))
+    run("plot", "roofline", *closed, "-o", str(tmp_path / "b.json"))
+    panels = {row["panel"] for row in json.loads((tmp_path / "a.json").read_text())["datasets"]["parts"]}
+    assert {panel.split()[0] for panel in panels} == {"deepseek-v4-pro", "kimi-k3"}
+    assert (tmp_path / "b.json").exists()
+
+
 def test_validate_draws_its_rows(tmp_path: Path) -> None:
     from roofline import catalog
 

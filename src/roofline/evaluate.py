@@ -42,6 +42,11 @@ def open_requests(request: Request) -> list[tuple[Request, str]]:
     return [(replace(request, model=name), end) for name, end in zip(proxies, ends, strict=True)]
 
 
+def opened(requests: Iterable[Request]) -> list[Request]:
+    """Return requests with every closed model replaced by its proxies."""
+    return [one for request in requests for one, _ in open_requests(request)]
+
+
 def decode(
     requests: Iterable[Request],
     batches: Sequence[int],

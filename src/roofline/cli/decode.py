@@ -36,7 +36,8 @@ def decode_command(batch: str, context: str, plot: Path | None, overwrite: bool,
     if plot is not None:
         if len(requests) * len(batches) * len(contexts) == 1:
             # One point has no frontier; where its time goes is what there is to see.
-            chart.draw("step", evaluate.explain(requests[0], "decode", batches[0], contexts[0], 0), plot, requests)
+            steps = [evaluate.explain(one, "decode", batches[0], contexts[0], 0) for one in evaluate.opened(requests)]
+            chart.draw("step", [record for step in steps for record in step], plot, requests)
         else:
             chart.draw("frontier", records, plot, requests)
     emit("decode", records, **options)

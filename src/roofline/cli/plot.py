@@ -75,7 +75,7 @@ def _point(kind: str, read: Callable[..., list[Any]], output: Path, overwrite: b
     batch = _one(axes.counts(options.pop("batch"), "--batch"), kind)
     tokens = axes.counts(context, "--context") if phase == "decode" else axes.counts(isl, "--isl")
     past = _one(shared.whole(options.pop("past"), "--past"), kind)
-    requests = _panels(list(shared.requests(options)))
+    requests = _panels(evaluate.opened(shared.requests(options)))
     records = [r for request in requests for r in read(request, phase, batch, _one(tokens, kind), past)]
     chart.draw(kind, records, output, requests, *([] if len(requests) == 1 else [_PANEL]))
 

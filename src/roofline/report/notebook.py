@@ -106,4 +106,8 @@ def _records(asked: Asked, kind: str) -> list[Record]:
         raise RooflineError(f"a {kind} chart shows one batch and one length; this result has several")
     read = evaluate.explain if kind == "step" else ceilings.records
     phase = "prefill" if asked.phase == "prefill" else "decode"
-    return [r for one in asked.requests for r in read(one, phase, asked.batches[0], asked.lengths[0], asked.past)]
+    return [
+        r
+        for one in evaluate.opened(asked.requests)
+        for r in read(one, phase, asked.batches[0], asked.lengths[0], asked.past)
+    ]

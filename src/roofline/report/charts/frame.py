@@ -210,6 +210,10 @@ def scales(names: Sequence[str]) -> dict[str, Any]:
 
     domain = list(names)
     return {
+        # Where shapes come again they are open.
+        "fill": alt.Scale(
+            domain=domain, range=[c if i < len(SHAPES) else "white" for i, c in enumerate(pick(COLOURS))]
+        ),
         "color": alt.Scale(domain=domain, range=pick(COLOURS)),
         "shape": alt.Scale(domain=domain, range=pick(SHAPES)),
         "dash": alt.Scale(domain=domain, range=pick(DASHES)),

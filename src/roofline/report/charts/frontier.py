@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from roofline.errors import RooflineError
 from roofline.report.charts import frame
 from roofline.report.charts.frame import Drawing
 from roofline.report.charts.planned import planned
@@ -67,6 +68,9 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     # What a spatial chip sells is what is compared; its other estimates stand in the table.
     served = {r["hardware"] for r in usable if r.get("estimate") == "as_served"}
     usable = [r for r in usable if r.get("estimate") != "no_speculation" or r["hardware"] not in served]
+    if not usable and key.startswith("usd") and any(_USER in r for r in records):
+        chips = ", ".join(dict.fromkeys(str(r.get("hardware")) for r in records))
+        raise RooflineError(f"nothing to draw: no price is published for {chips}; give --usd-per-hour")
     frame.need(usable, f"no record has both {_USER} and {key}; what does not fit has neither")
     along = _along(usable)
     but = ("estimate", *(("chips", "tp", "pp") if along == "chips" else (along or "",)))

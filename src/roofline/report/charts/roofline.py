@@ -169,8 +169,9 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> An
     layers.append(
         ring.mark_point(filled=False, size=190, strokeWidth=2.2, opacity=1, color=frame.INK).encode(*at, tooltip=tips)
     )
-    colour = alt.Color("legend:N", title=None, scale=style["color"])
+    colour = alt.Stroke("legend:N", title=None, scale=style["color"])
+    fill = alt.Fill("legend:N", title=None, scale=style["fill"])
     shape = alt.Shape("legend:N", title=None, scale=style["shape"])
-    marks = points.transform_filter("isValid(datum.legend)").mark_point(filled=True, size=75, opacity=1)
-    layers.append(marks.encode(*at, colour, shape, tooltip=tips))
+    marks = points.transform_filter("isValid(datum.legend)").mark_point(size=75, opacity=1, strokeWidth=1.6)
+    layers.append(marks.encode(*at, colour, fill, shape, tooltip=tips))
     return alt.layer(*layers)

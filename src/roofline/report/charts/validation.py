@@ -86,10 +86,10 @@ def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height
             dash,
         )
     ]
-    x, colour = alt.X("measured:Q", scale=scale), alt.Color("kind:N", title=None, scale=style["color"])
+    x, line = alt.X("measured:Q", scale=scale), alt.Stroke("kind:N", title=None, scale=style["color"])
     rows = alt.Chart(frame.data("rows")).transform_filter(here)
     spans = rows.transform_filter("isValid(datum.low)").mark_rule(opacity=0.22, strokeWidth=1, clip=True)
-    layers.append(spans.encode(x, alt.Y("low:Q", scale=scale), colour, y2="high:Q"))
+    layers.append(spans.encode(x, alt.Y("low:Q", scale=scale), line, y2="high:Q"))
     tips = [
         "what:N",
         "kind:N",
@@ -97,7 +97,8 @@ def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height
         alt.Tooltip("measured:Q", format=",.4~r"),
         alt.Tooltip("predicted:Q", format=",.4~r"),
     ]
+    fill = alt.Fill("kind:N", title=None, scale=style["fill"])
     shape = alt.Shape("kind:N", title=None, scale=style["shape"])
-    marks = rows.mark_point(filled=True, size=22, opacity=0.75, clip=True)
-    layers.append(marks.encode(x, alt.Y("predicted:Q", scale=scale), colour, shape, tooltip=tips))
+    marks = rows.mark_point(size=22, opacity=0.75, strokeWidth=1.2, clip=True)
+    layers.append(marks.encode(x, alt.Y("predicted:Q", scale=scale), line, fill, shape, tooltip=tips))
     return alt.layer(*layers)
