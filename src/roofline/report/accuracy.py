@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from roofline import catalog
-from roofline.errors import RooflineError
+from roofline.report import files
 from roofline.report.record import Record
 from roofline.units import significant
 from roofline.validate import Checked, skipped, summary
@@ -61,14 +60,7 @@ def text(checked: Sequence[Checked]) -> str:
 
 def write(checked: Sequence[Checked], path: Path) -> None:
     """Write the page; it appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(text(checked), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise RooflineError(f"{path}: cannot write ({error.strerror}); nothing was left behind") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    files.write(path, text(checked).encode())
 
 
 def _table(records: Sequence[Record], by: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from roofline.errors import RooflineError
+from roofline.report import files
 from roofline.report.record import Record
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def format_of(path: Path) -> str:
 def to_file(blocks: Blocks, path: Path, *, overwrite: bool) -> int:
     """Write a sweep to a file and return its number of points; the file appears whole or not at all."""
     kind = format_of(path)
-    if path.exists() and not overwrite:
-        raise RooflineError(f"{path} exists; choose another name or give --overwrite")
+    files.free(path, overwrite=overwrite)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with partial.open("wb") as binary:

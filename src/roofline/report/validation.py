@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from roofline.errors import RooflineError
+from roofline.report import files
 from roofline.report.table import Block
 from roofline.units import significant
 from roofline.validate import Checked, skipped, summary, with_results
@@ -85,14 +85,8 @@ def write_rows(checked: Sequence[Checked], path: Path) -> None:
     """
     records = [with_results(one) for one in checked]
     names = list(dict.fromkeys(name for record in records for name in record))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({k: "" if v is None else v for k, v in record.items()} for record in records)
-        partial.replace(path)
-    except OSError as error:
-        raise RooflineError(f"{path}: cannot write ({error.strerror}); nothing was left behind") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in record.items()} for record in records)
+    files.write(path, text.getvalue().encode())

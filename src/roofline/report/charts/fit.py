@@ -40,7 +40,7 @@ def fit(records: list[Record], width: int, height: int) -> Drawing:
     shared = [{k: v for k, v in r.items() if k != "context_tokens"} for r in records]
     data = {"cells": cells, "edges": edges}
     notes.append("; ".join(dict.fromkeys(where)) + ".")
-    columns = min(len(panels), 2)
+    columns = frame.columns(panels, width)
     return Drawing(
         frame.side_by_side(drawn, columns), data, "Room for the KV cache", frame.about(shared), notes, columns
     )

@@ -19,8 +19,10 @@ from roofline.report.record import Record
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 2, 1, 2, 1, 2], [1, 3])
+#: Narrower panels than this stand one above the other [px].
+_NARROW = 350
 INK, FAINT = "#222222", "#767676"
-_CONFIG = {
+_CONFIG: dict[str, Any] = {
     "font": "sans-serif",
     "background": "white",
     "axis": {
@@ -38,7 +40,6 @@ _CONFIG = {
     "legend": {
         "orient": "bottom",
         "direction": "horizontal",
-        "columns": 4,
         "offset": 12,
         "labelLimit": 300,
         "labelFontSize": 11,
@@ -105,7 +106,10 @@ def finish(drawing: Drawing, notes: Sequence[str], sources: Sequence[str], width
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(wide * 1.1))]
         spec = {"title": _CAPTION | {"text": wrapped}, "concat": [spec]}
     told = {"title": drawing.title, "subtitle": drawing.subtitle, "caption": lines}
-    return {"$schema": schema, "usermeta": told, "config": _CONFIG, **spec, "datasets": drawing.datasets}
+    # As many columns of the legend as the chart is wide.
+    legend = _CONFIG["legend"] | {"columns": max(2, drawing.panels * width // 140)}
+    config = _CONFIG | {"legend": legend}
+    return {"$schema": schema, "usermeta": told, "config": config, **spec, "datasets": drawing.datasets}
 
 
 def only(field_name: str, equal: Any) -> Any:
@@ -121,6 +125,11 @@ def decades(low: float, high: float) -> list[float]:
 def heading(chart: Any, text: str) -> Any:
     """Return a panel with its name above it; without one where there is a single panel."""
     return chart.properties(title=alt.TitleParams(text, fontSize=12, offset=6)) if text else chart
+
+
+def columns(panels: Sequence[Any], width: int) -> int:
+    """Return how many panels stand side by side: two, or one where they are for a narrow screen."""
+    return 1 if width < _NARROW else min(len(panels), 2)
 
 
 def side_by_side(panels: Sequence[Any], columns: int) -> Any:

@@ -15,6 +15,8 @@ from roofline.report.charts.frame import Drawing
 from roofline.report.record import Record
 from roofline.units import format_si
 
+#: What the longest name of a peak takes [px].
+_NAMES = 135
 #: Name of the point that is all operations together.
 STEP = "whole step"
 
@@ -29,7 +31,7 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
     lines, labels, boxes = [], [], {}
     for chip in chips:
         these, placed, boxes[chip] = _roof(
-            [r for r in ceilings if r["hardware"] == chip], [p for p in points if p["chip"] == chip]
+            [r for r in ceilings if r["hardware"] == chip], [p for p in points if p["chip"] == chip], width
         )
         lines += these
         labels += placed
@@ -59,7 +61,7 @@ def roofline(records: list[Record], width: int, height: int) -> Drawing:
     if operations:
         about = f"{operations[0]['phase']}, batch {operations[0]['batch']}, {about}"
     data = {"roofs": lines, "roof_labels": labels, "operations": points}
-    columns = min(len(chips), 2)
+    columns = frame.columns(chips, width)
     return Drawing(frame.side_by_side(panels, columns), data, "Roofline", about, notes, columns)
 
 
@@ -84,7 +86,7 @@ def _points(operations: list[Record]) -> list[Record]:
     return sorted(found, key=lambda p: (p["operation"] == STEP, -p["seconds"]))
 
 
-def _roof(ceilings: list[Record], points: list[Record]) -> tuple[list[Record], list[Record], Box]:
+def _roof(ceilings: list[Record], points: list[Record], width: int) -> tuple[list[Record], list[Record], Box]:
     """Return the lines of a chip's ceilings, the places of their labels, and the range of the panel."""
     peaks: dict[float, list[str]] = {}
     for r in ceilings:
@@ -92,7 +94,7 @@ def _roof(ceilings: list[Record], points: list[Record]) -> tuple[list[Record], l
             peaks.setdefault(r["flops_per_second"], []).append(r["name"])
     tiers = sorted((r for r in ceilings if "bytes_per_second" in r), key=lambda r: -r["bytes_per_second"])
     chip, top = ceilings[0]["hardware"], max(peaks)
-    box = _box(tiers, peaks, points)
+    box = _box(tiers, peaks, points, width)
     lines, labels = [], []
     for number, r in enumerate(tiers):
         bandwidth = r["bytes_per_second"]
@@ -120,12 +122,14 @@ class Box:
     top: float
 
 
-def _box(tiers: list[Record], peaks: Iterable[float], points: list[Record]) -> Box:
+def _box(tiers: list[Record], peaks: Iterable[float], points: list[Record], width: int) -> Box:
     """Return the range of a panel: every ridge point and every operation, with air around them."""
     peaks = list(peaks)
     ridges = [peak / r["bytes_per_second"] for peak in peaks for r in tiers]
     x = [*ridges, *(p["intensity"] for p in points)]
-    left, right, top = min(min(x) / 4, min(ridges) / 20), max(x) * 20, max(peaks) * 2
+    left, top = min(min(x) / 4, min(ridges) / 30), max(peaks) * 2
+    # To the right of the last ridge there is room for the names of the peaks.
+    right = max(x) * min((max(x) / left) ** (_NAMES / max(width - _NAMES, _NAMES)), 50.0)
     slowest = min(r["bytes_per_second"] for r in tiers)
     return Box(left, right, min([min(x) * slowest, *(p["rate"] for p in points)]) / 3, top)
 

@@ -34,7 +34,7 @@ def step(records: list[Record], width: int, height: int) -> Drawing:
     drawn = [_panel(panel, [r for r in rows if r["panel"] == panel], bounds, unit, width, height) for panel in panels]
     if len(panels) > 1:
         drawn = [frame.heading(one, name) for one, name in zip(drawn, panels, strict=True)]
-    first, columns = operations[0], min(len(panels), 2)
+    first, columns = operations[0], frame.columns(panels, width)
     notes = [
         f"Of one chip, all calls of an operation in a {first['phase']} step together; what bounds it stands beside it."
     ]

@@ -45,7 +45,8 @@ def validation(records: list[Record], width: int, height: int) -> Drawing:
         more = f" and {len(names) - _SOURCES} more" if len(names) > _SOURCES else ""
         notes.append(f"Measured by: {', '.join(names[:_SOURCES])}{more}.")
     data = {"rows": rows, "guides": guides}
-    return Drawing(frame.side_by_side(drawn, 2), data, "Predicted against measured", about, notes, len(panels))
+    columns = frame.columns(panels, width)
+    return Drawing(frame.side_by_side(drawn, columns), data, "Predicted against measured", about, notes, columns)
 
 
 def _row(r: Record) -> Record:
