@@ -79,7 +79,7 @@ def _edges(cells: list[Record]) -> list[Record]:
     return edges
 
 
-def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width: int, height: int) -> Any:
+def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width: int, height: int) -> Record:
     here = frame.only("panel", name)
 
     def x(band: float | None = None) -> Any:
@@ -116,4 +116,4 @@ def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width
     for side, across, up in (("right", (1, 1), (0, 1)), ("top", (0, 1), (0, 0))):
         x2, y2 = alt.X2("context", bandPosition=across[1]), alt.Y2("batch", bandPosition=up[1])
         layers.append(rules.transform_filter(frame.only("side", side)).encode(x(across[0]), y(up[0]), x2, y2))
-    return alt.layer(*layers)
+    return frame.layered(*layers)

@@ -73,8 +73,8 @@ class Drawing:
 
     Attributes
     ----------
-    chart : altair chart
-        Reads named data only.
+    chart : dict
+        The specification; it reads named data only.
     datasets : dict of str to list of dict
         The named data.
     title, subtitle : str
@@ -85,7 +85,7 @@ class Drawing:
         Charts side by side.
     """
 
-    chart: Any
+    chart: Record
     datasets: dict[str, list[Record]]
     title: str
     subtitle: str
@@ -98,10 +98,7 @@ def finish(drawing: Drawing, notes: Sequence[str], sources: Sequence[str], width
     lines = [*drawing.notes, *notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
     wide = max(60, int(drawing.panels * width / 5.2))
     title = {"text": drawing.title, "subtitle": textwrap.wrap(drawing.subtitle, wide), "anchor": "start"}
-    drawn: dict[str, Any] = drawing.chart.to_dict(validate=False)
-    schema = drawn.pop("$schema")
-    drawn.pop("config")
-    spec = {"title": title | {"frame": "group", "offset": 12}, **drawn}
+    spec = {"title": title | {"frame": "group", "offset": 12}, **drawing.chart}
     if caption and lines:
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(wide * 1.1))]
         spec = {"title": _CAPTION | {"text": wrapped}, "concat": [spec]}
@@ -109,7 +106,7 @@ def finish(drawing: Drawing, notes: Sequence[str], sources: Sequence[str], width
     # As many columns of the legend as the chart is wide.
     legend = _CONFIG["legend"] | {"columns": max(2, drawing.panels * width // 140)}
     config = _CONFIG | {"legend": legend}
-    return {"$schema": schema, "usermeta": told, "config": config, **spec, "datasets": drawing.datasets}
+    return {"$schema": alt.SCHEMA_URL, "usermeta": told, "config": config, **spec, "datasets": drawing.datasets}
 
 
 def only(field_name: str, equal: Any) -> Any:
@@ -122,9 +119,17 @@ def decades(low: float, high: float) -> list[float]:
     return [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
-def heading(chart: Any, text: str) -> Any:
-    """Return a panel with its name above it; without one where there is a single panel."""
-    return chart.properties(title=alt.TitleParams(text, fontSize=12, offset=6)) if text else chart
+def layered(*layers: Any) -> Record:
+    """Return charts drawn over one another, as a specification; the first says how large."""
+    drawn = [layer.to_dict(validate=False, context={"top_level": False}) for layer in layers]
+    # Altair's own composition copies every part again and again.
+    size = {key: drawn[0][key] for key in ("width", "height") if key in drawn[0]}
+    return size | {"layer": [{k: v for k, v in layer.items() if k not in ("width", "height")} for layer in drawn]}
+
+
+def heading(panel: Record, text: str) -> Record:
+    """Return a panel with its name above it."""
+    return {"title": {"text": text, "fontSize": 12, "offset": 6}} | panel
 
 
 def columns(panels: Sequence[Any], width: int) -> int:
@@ -132,9 +137,9 @@ def columns(panels: Sequence[Any], width: int) -> int:
     return 1 if width < _NARROW else min(len(panels), 2)
 
 
-def side_by_side(panels: Sequence[Any], columns: int) -> Any:
-    """Return one chart of several panels."""
-    return panels[0] if len(panels) == 1 else alt.concat(*panels, columns=columns, spacing=30)
+def side_by_side(panels: Sequence[Record], columns: int) -> Record:
+    """Return one specification of several panels."""
+    return panels[0] if len(panels) == 1 else {"concat": list(panels), "columns": columns, "spacing": 30}
 
 
 def data(name: str) -> alt.NamedData:

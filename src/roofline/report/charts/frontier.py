@@ -106,7 +106,7 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     missing = sum(not r.get("fits", True) for r in records)
     if missing:
         notes.append("1 point does not fit and is not drawn." if missing == 1 else f"{missing:,} points do not fit.")
-    return Drawing(alt.layer(*layers), {"points": points}, title, frame.about(usable), notes)
+    return Drawing(frame.layered(*layers), {"points": points}, title, frame.about(usable), notes)
 
 
 def _along(records: list[Record]) -> str | None:

@@ -60,4 +60,4 @@ def planned(records: list[Record], key: str, y_title: str, title: str, width: in
     )
     if bases:
         notes.append(f"Prices: {'; '.join(bases)}; machines are full at the stated load.")
-    return Drawing(alt.layer(*layers), {"points": rows}, title, load, notes)
+    return Drawing(frame.layered(*layers), {"points": rows}, title, load, notes)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import altair as alt
 
@@ -134,7 +133,7 @@ def _box(tiers: list[Record], peaks: Iterable[float], points: list[Record], widt
     return Box(left, right, min([min(x) * slowest, *(p["rate"] for p in points)]) / 3, top)
 
 
-def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> Any:
+def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> Record:
     here = frame.only("chip", chip)
     across = alt.Scale(type="log", nice=False, domain=[box.left, box.right])
     up = alt.Scale(type="log", nice=False, domain=[box.bottom, box.top])
@@ -178,4 +177,4 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> An
     shape = alt.Shape("legend:N", title=None, scale=style["shape"])
     marks = points.transform_filter("isValid(datum.legend)").mark_point(size=75, opacity=1, strokeWidth=1.6)
     layers.append(marks.encode(*at, colour, fill, shape, tooltip=tips))
-    return alt.layer(*layers)
+    return frame.layered(*layers)

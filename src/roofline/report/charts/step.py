@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 
 from roofline.report.charts import frame
@@ -68,7 +66,7 @@ def _rows(panel: str, parts: list[Record]) -> list[Record]:
     return rows
 
 
-def _panel(name: str, rows: list[Record], bounds: list[str], unit: str, width: int, height: int) -> Any:
+def _panel(name: str, rows: list[Record], bounds: list[str], unit: str, width: int, height: int) -> Record:
     here = frame.only("panel", name)
     base = alt.Chart(frame.data("parts"), width=width, height=max(60, min(height, 24 * len(rows)))).transform_filter(
         here
@@ -87,4 +85,4 @@ def _panel(name: str, rows: list[Record], bounds: list[str], unit: str, width: i
     tips.append(alt.Tooltip("share:Q", format=".1%", title="share of the step"))
     bars = base.mark_bar(height=alt.RelativeBandSize(0.7)).encode(x, y, colour, tooltip=tips)
     words = base.mark_text(align="left", dx=5, fontSize=10, color=frame.INK).encode(x, y, text="text:N")
-    return alt.layer(bars, words)
+    return frame.layered(bars, words)

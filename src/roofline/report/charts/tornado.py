@@ -61,7 +61,7 @@ def tornado(records: list[Record], width: int, height: int) -> Drawing:
     title = next((r["title"] for r in swings if r.get("title")), "What the answer is most sensitive to")
     notes = ["One input at a time from its low to its high end, the others where they are; widest first."]
     data = {"ends": ends} | ({"base": [{"value": base}]} if base is not None else {})
-    return Drawing(alt.layer(*layers), data, title, frame.about(records), notes)
+    return Drawing(frame.layered(*layers), data, title, frame.about(records), notes)
 
 
 def _swings(r: Record) -> list[Record]:

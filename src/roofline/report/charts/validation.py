@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 
 from roofline.report.charts import frame
@@ -66,7 +64,7 @@ def _row(r: Record) -> Record:
     return row | {"what": ", ".join(filter(None, names)), "metric": metric}
 
 
-def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height: int) -> Any:
+def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height: int) -> Record:
     here = frame.only("panel", name)
     ends = [g["x"] for g in guides if g["panel"] == name]
     # Equal decades on both axes, so that the diagonal is one.
@@ -102,4 +100,4 @@ def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height
     shape = alt.Shape("kind:N", title=None, scale=style["shape"])
     marks = rows.mark_point(size=22, opacity=0.75, strokeWidth=1.2, clip=True)
     layers.append(marks.encode(x, alt.Y("predicted:Q", scale=scale), line, fill, shape, tooltip=tips))
-    return alt.layer(*layers)
+    return frame.layered(*layers)
