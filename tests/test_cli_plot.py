@@ -232,3 +232,26 @@ def test_report_mistakes(tmp_path: Path) -> None:
     with pytest.raises(RooflineError, match="exists; choose another name or give --overwrite"):
         run("report", *H100, "-o", str(target))
     assert target.read_text() == "mine"
+
+
+def answer(path: Path) -> list[str]:
+    return re.findall(r"<li>(.*?)</li>", path.read_text())
+
+
+def test_report_names_what_differs(tmp_path: Path) -> None:
+    args = ("--model", "llama-3.3-70b", "--weights", "bf16,fp8", "--batch", "16")
+    run("report", "--hw", "h100", *args, "-o", str(tmp_path / "r.html"))
+    lines = answer(tmp_path / "r.html")
+    assert lines[0].startswith("Fastest for a user: 4 x h100 (bf16), ")
+    assert lines[1] == "Its interval overlaps that of 2 x h100 (fp8): their order is not certain."
+    run("report", "--hw", "rtx4090", "--model", "llama-3.1-70b", "--chips", "1", "-o", str(tmp_path / "none.html"))
+    assert answer(tmp_path / "none.html") == ["1 x rtx4090 cannot hold this point."]
+    run("report", "--hw", "wse2", "--model", "llama-3.1-8b", "-o", str(tmp_path / "wse2.html"))
+    assert "1 x wse2 has no published price; give one with --usd-per-hour." in answer(tmp_path / "wse2.html")
+
+
+def test_report_of_a_closed_model_is_a_range(tmp_path: Path) -> None:
+    run("report", "--hw", "gb200", "--model", "gpt-5.5", "-o", str(tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text()
+    assert "(low end, as deepseek-v4-pro)" in page and "(high end, as kimi-k3)" in page
+    assert not any("overlaps" in line for line in answer(tmp_path / "r.html"))

@@ -80,34 +80,46 @@ def document(requests: Sequence[Request], point: Point, command: str = "") -> Do
     load = f"{point.batch:,} sequence{'s' * (point.batch > 1)} at once with {point.context:,} tokens of context each"
     doc = Document(
         title=f"{subject}{told}",
-        question=f"Which serves {' and '.join(models) if len(models) == 1 else 'best'} best, {told}: {load}, "
-        f"prompts of {point.isl:,} tokens?"
-        if len(names) > 1
-        else f"What does {told} do with {models[0]}: {load}, prompts of {point.isl:,} tokens?",
+        question=_question(names, models, told, f"{load}, prompts of {point.isl:,} tokens"),
         answer=_answer(compared, names, curves, point),
         command=command,
     )
     doc.assumptions = [_assumptions(compared, names), _notes(requests, compared, point)]
     doc.charts = _charts(requests, point, curves)
-    doc.tables = [*pages.blocks("compare", compared), _best_batches(curves)]
+    doc.tables = [*pages.blocks("compare", compared), _best_batches(curves, compared)]
+    for block in doc.tables:
+        # The notes stand among the assumptions.
+        block.notes = [note for note in block.notes if not note.startswith("Note")]
     doc.uncertainty = [_uncertainty(compared, names)]
     hardware = [r.hw for r in requests]
     doc.sources = provenance.blocks(hardware, [r.model for r in requests], [r["engine"] for r in compared])
     return doc
 
 
+def _question(names: list[str], models: list[str], told: str, load: str) -> str:
+    if len(names) == 1:
+        return f"What does {told} do with {models[0]}: {load}?"
+    what = f"Which serves {models[0]} best" if len(models) == 1 else "Which is best"
+    return f"{what}, {told}: {load}?"
+
+
 def _name(r: Record, all_of_them: Sequence[Record]) -> str:
+    """Return chips and whatever else tells a deployment from the others."""
+    same = [one for one in all_of_them if all(one.get(k) == r.get(k) for k in ("hardware", "model", "proxy"))]
+
+    def many(key: str) -> bool:
+        return len({one.get(key) for one in same}) > 1
+
     parts = [f"{r['chips']:,} x {r['hardware']}"]
     if len({one["model"] for one in all_of_them}) > 1:
         parts.append(f"with {r['model']}")
     if "proxy" in r:
         parts.append(f"({r['scenario']} end, as {r['proxy']})")
-    if len({one["engine"] for one in all_of_them}) > 1 and len({one["hardware"] for one in all_of_them}) == 1:
-        parts.append(f"on {r['engine']}")
-    shape = {(one["hardware"], one["model"], one["engine"], one["chips"]) for one in all_of_them}
-    if len(shape) < len(all_of_them):
-        parts.append(f"(tp {r['tp']}, weights {r['weights_dtype']}, KV {r['kv_dtype']})")
-    return " ".join(parts)
+    told = [f"{r[key]}" for key in ("engine", "weights_dtype") if many(key)]
+    told += [f"KV {r['kv_dtype']}"] if many("kv_dtype") else []
+    if not many("chips"):
+        told += [f"{key} {r[key]}" for key in ("tp", "pp", "dp", "ep") if many(key)]
+    return " ".join(parts) + (f" ({', '.join(told)})" if told else "")
 
 
 def _best(records: Sequence[Record], key: str, lowest: bool = False) -> Record | None:
@@ -135,7 +147,7 @@ def _answer(compared: list[Record], names: list[str], curves: list[Record], poin
     full = _best(served, "usd_per_million_output_tokens", lowest=True)
     if full is not None and full["batch"] != point.batch:
         lines.append(
-            f"Cheapest over all batches: {full['chips']:,} x {full['hardware']} at batch {full['batch']:,.0f}, "
+            f"Cheapest over all batches: {_name(full, compared)} at batch {full['batch']:,.0f}, "
             f"${significant(full['usd_per_million_output_tokens'])} per million output tokens and "
             f"{significant(full[speed])} tok/s for each user."
         )
@@ -160,8 +172,14 @@ def _overlap(fast: Record, compared: Sequence[Record], name: dict[int, str]) -> 
     key = "tokens_per_second_per_user"
     if f"{key}_low" not in fast:
         return []
-    near = [r for r in compared if r is not fast and r.get(f"{key}_high", 0.0) > fast[f"{key}_low"]]
-    return [f"Its interval overlaps that of {name[id(r)]}: their order is not certain." for r in near]
+    # The ends of one closed model's scenario are no rivals.
+    rivals = [
+        r for r in compared if "proxy" not in r or r["hardware"] != fast["hardware"] or r["model"] != fast["model"]
+    ]
+    near = [name[id(r)] for r in rivals if r is not fast and r.get(f"{key}_high", 0.0) > fast[f"{key}_low"]]
+    if not near:
+        return []
+    return [f"Its interval overlaps that of {' and that of '.join(near)}: their order is not certain."]
 
 
 def _assumptions(compared: list[Record], names: list[str]) -> Block:
@@ -218,7 +236,7 @@ def _charts(requests: Sequence[Request], point: Point, curves: list[Record]) -> 
     return found
 
 
-def _best_batches(curves: list[Record]) -> Block:
+def _best_batches(curves: list[Record], compared: list[Record]) -> Block:
     """Return speed, throughput and cost over batches."""
     header = ["deployment", "batch", "tok/s per user", "tok/s per chip", "$/M output", "90 % interval, tok/s per user"]
     rows = []
@@ -226,7 +244,7 @@ def _best_batches(curves: list[Record]) -> Block:
         if r["estimate"] == "naive_bandwidth" or (r["estimate"] == "no_speculation" and _is_served(r, curves)):
             continue
         user, usd = r.get("tokens_per_second_per_user"), r.get("usd_per_million_output_tokens")
-        what = f"{r['chips']:,} x {r['hardware']}, {r['model']}" + (f" ({r['scenario']})" if "scenario" in r else "")
+        what = _name(r, compared)
         span = _span(r, "tokens_per_second_per_user", significant).strip(" ()") or "-"
         if user is None:
             rows.append([what, f"{r['batch']:,.0f}", "does not fit", "-", "-", "-"])
@@ -250,7 +268,7 @@ def _uncertainty(compared: list[Record], names: list[str]) -> Block:
         "calibrated: chip and engine both took part in a fit; transferred: one of them; spec-sheet: neither.",
         "A wafer as served is read off published services whose speculation is not disclosed; its ends are the range "
         "of those readings.",
-        "`roofline validate` replays the measurements; docs/accuracy.md has the errors group by group.",
+        "roofline validate replays the measurements; docs/accuracy.md has the errors group by group.",
     ]
     return Block(header=header, rows=rows, notes=notes)
 

@@ -49,6 +49,8 @@ code {{ overflow-wrap: anywhere; }}
   tr {{ break-inside: avoid; }}
   thead {{ display: table-header-group; }}
   .scroll {{ overflow: visible; }}
+  table {{ font-size: 8pt; }}
+  figure img {{ max-height: 112mm; }}
 }}
 </style>
 </head>
