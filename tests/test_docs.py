@@ -104,8 +104,6 @@ def test_python_example_of_the_readme_runs() -> None:
 
 @pytest.mark.parametrize("command", [c for c in commands((ROOT / "README.md").read_text()) if "FILE" not in c])
 def test_commands_of_the_readme_run(command: str, tmp_path: Path) -> None:
-    if "config.json" in command or "-o grid" in command:
-        command = command.replace("-o grid", f"-o {tmp_path}/grid")
     if "import config.json" in command:
         pytest.skip("needs a configuration of the reader's own")
     words = command.split()[1:]
