@@ -64,6 +64,27 @@ def test_arrays_equal_plain_python() -> None:
         assert one.rate[index] == pytest.approx(plain.requests_per_second, rel=1e-12)
 
 
+@pytest.mark.parametrize("speculation", [None, workload.Speculation(3, 2.5)])
+@pytest.mark.parametrize(
+    ("model", "load"),
+    [("gpt-oss-120b", Load(1024.0, 1024.0)), ("deepseek-v3", Load(20_000.0, 512.0, 4096.0)), ("llama-3.1-8b", LOAD)],
+)
+def test_arrays_equal_plain_python_everywhere(model: str, load: Load, speculation: workload.Speculation | None) -> None:
+    """Experts, latents, windows, chunks of prompts, short prompts that share a step, cached prefixes, speculation."""
+    where = Space(("b200", "mi300x"), (model,), pp=(1, 2), most_chips=16)
+    every = list(space.systems(where, load.isl + load.osl))
+    for system in every[:: max(1, len(every) // 25)]:
+        one = points.curve(system, load, speculation)
+        for index in {0, 1, 2, 6, len(one.batch) // 3, len(one.batch) - 1} & set(range(len(one.batch))):
+            n = float(one.batch[index])
+            plain = workload.steady(system, n, load.isl, load.osl, load.past, speculation)
+            step = workload.mean_decode(system, n, load.isl, load.osl, speculation)
+            assert one.step[index] == pytest.approx(step, rel=1e-12)
+            assert one.tpot[index] == pytest.approx(plain.tpot, rel=1e-12)
+            assert one.ttft[index] == pytest.approx(plain.ttft, rel=1e-12)
+            assert one.rate[index] == pytest.approx(plain.requests_per_second, rel=1e-12)
+
+
 def test_the_choice_equals_brute_force() -> None:
     """The cheapest of all points by a plain loop over plain Python."""
     goal = Goal(LOAD, ttft=2.0, tpot=0.025, most_chips=16)
@@ -146,6 +167,25 @@ def test_the_frontier_is_one() -> None:
     dollars = np.array([r["usd_per_million_tokens"] for r in line])
     assert (np.diff(speed) < 0).all()
     assert (np.diff(dollars) < 0).all()
+    dense = [r for r in records if r["role"] == "chip-frontier"]
+    assert len(dense) > 5
+    assert (np.diff([r["tokens_per_second_per_user"] for r in dense]) < 0).all()
+    assert (np.diff([r["tokens_per_second_per_chip"] for r in dense]) > 0).all()
+
+
+def test_the_frontier_is_that_of_all_points() -> None:
+    """Every point against every other, without the first pass over some of them."""
+    found, goal, usd = evaluated(SMALL), Goal(LOAD, ttft=2.0), {"h100": 2.95, "b200": 5.98}
+    every = []
+    for one in found:
+        dollars = one.system.deployment.chips * usd[one.system.names[0]] / 3600 / one.rate
+        every += [pair for pair, kept in zip(zip(one.tpot, dollars, strict=True), one.ttft <= 2.0, strict=True) if kept]
+    best: list[tuple[float, float]] = []
+    for pair in sorted(every):
+        if not best or pair[1] < best[-1][1] * (1 - 1e-9):
+            best.append(pair)
+    line = choose.frontier(found, goal, usd, "shared", most=10**9)
+    assert [(o.tpot, o.usd_per_request) for o in line] == [pytest.approx(pair, rel=1e-9) for pair in best]
 
 
 def test_the_same_question_has_the_same_answer() -> None:
@@ -169,6 +209,8 @@ def test_speculation_is_tried_beside_plain_decode() -> None:
     )
     assert both[0]["usd_per_million_tokens"] <= plain[0]["usd_per_million_tokens"]
     fast = next(r for r in both if r["role"] == "fastest")
+    assert (fast["drafted_tokens"], fast["accepted_tokens_per_step"]) == (3, 3.0)
+    assert '{"method": "eagle3", "model": "EAGLE3_HEAD", "num_speculative_tokens": 3}' in fast["command"]
     assert fast["tpot_seconds"] < next(r for r in plain if r["role"] == "fastest")["tpot_seconds"]
 
 
@@ -188,6 +230,21 @@ def test_launch_commands(engine: str, parts: list[str]) -> None:
     for part in parts:
         assert part in line
     assert launch.command(resolve(Request("wse3", "llama-3.3-70b")), 1.0, 9216) is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "part"),
+    [
+        ("vllm", """--speculative-config '{"method": "mtp", "num_speculative_tokens": 3}'"""),
+        ("sglang", "--speculative-algorithm EAGLE --speculative-num-steps 3"),
+        ("tensorrt-llm", "speculative_config: {decoding_type: MTP, num_nextn_predict_layers: 3}"),
+    ],
+)
+def test_launch_commands_that_draft(engine: str, part: str) -> None:
+    system = resolve(Request("b200", "deepseek-v3", engine, tp=8))
+    line = launch.command(system, 64.0, 9216, None, workload.Speculation(3, 2.5))
+    assert line is not None
+    assert part in line
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,7 @@ def busiest_share(share: float, experts: float, spread: float) -> float:
 
 def roof(c: float, m: float, overlap: float) -> float:
     """Return the longer of compute and memory time plus the share κ of the shorter that does not hide behind it [s]."""
-    shorter = c if c < m else m
-    return c + m - (1.0 - overlap) * shorter
+    return c + m - (1.0 - overlap) * min(c, m)
 
 
 def op_flops(table: Any, at: int, b: float, n: float, p: float, s: float, g: float) -> float:

@@ -127,9 +127,14 @@ def mean_decode(system: System, batch: float, isl: float, osl: float, speculatio
 def draft_seconds(system: System, batch: float, context: float) -> float:
     """Return the time to draft one token with a module of one layer: a layer's share of a step, and the head [s]."""
     parts = serving.operations(system.decode, serving.microbatch(system, batch), 1.0, context, 1.0)
-    head = sum(part.seconds for part in parts if part.op in ("lm_head", "logits"))
-    layers = sum(part.seconds for part in parts if part.op not in ("lm_head", "logits", "host", "sampling"))
-    return head + layers / system.model.n_layers
+    return sum(drafted_share(system, part.op) * part.seconds for part in parts)
+
+
+def drafted_share(system: System, op: str) -> float:
+    """Return how much of an operation of a decode step is part of drafting a token: the head, and one layer of all."""
+    if op in ("lm_head", "logits"):
+        return 1.0
+    return 0.0 if op in ("host", "sampling") else 1.0 / system.model.n_layers
 
 
 def request_overhead(system: System, isl: float) -> float:

@@ -83,7 +83,8 @@ def ask(
     Returns
     -------
     list of dict
-        Flat records with the key ``role``: cheapest, fastest, runner-up, near-miss, frontier.
+        Flat records with the key ``role``: cheapest, fastest, runner-up, near-miss, frontier (of dollars against
+        speed), chip-frontier (of output per chip against speed).
 
     Raises
     ------

@@ -15,6 +15,7 @@ from roofline.dtypes import BYTES
 if TYPE_CHECKING:
     from roofline.planning.points import Curve, Load
     from roofline.system import System
+    from roofline.workload import Speculation
 
 #: Copies of each pool that are tried where no request rate says how many, and pools of a kind that are paired.
 MOST_COPIES, PAIRED = 8, 2
@@ -61,6 +62,7 @@ class Pool:
     system: System
     batch: float
     copies: int
+    speculation: Speculation | None = None
 
     @property
     def chips(self) -> int:
@@ -125,7 +127,8 @@ class Option:
         """Cheapest first; ties to fewer chips, then to the simpler, then by name, so that answers never vary."""
         d = self.decode.system.deployment
         pools = 1 if self.prefill is None else 2
-        shape = (d.pp, d.dp, d.dcp, d.ep, d.tp, d.weights, d.kv, self.decode.batch)
+        drafted = self.decode.speculation.drafted if self.decode.speculation else 0
+        shape = (drafted, d.pp, d.dp, d.dcp, d.ep, d.tp, d.weights, d.kv, self.decode.batch)
         return (float(f"{self.usd_per_request:.9g}"), self.chips, pools, self.label, self.decode.system.names, *shape)
 
 
@@ -174,7 +177,7 @@ def affordable(option: Option) -> bool:
 def _option(one: Curve, index: int, goal: Goal, usd: float) -> Option:
     rate = float(one.rate[index])
     copies = 1 if goal.rate is None else math.ceil(goal.rate / rate * (1 - 1e-12))
-    pool = Pool(one.system, float(one.batch[index]), copies)
+    pool = Pool(one.system, float(one.batch[index]), copies, one.speculation)
     return Option(pool, None, float(one.ttft[index]), float(one.tpot[index]), copies * rate, copies * usd, goal)
 
 
@@ -286,7 +289,7 @@ def _pair(prefill: _Half, decode: _Half, goal: Goal) -> Iterator[Option]:
         busy = carried / (counts[0] * full)
         wait = 0.5 * busy / max(1e-9, 1.0 - busy) * prefill.seconds
         first = Pool(prefill.one.system, prefill.batch, counts[0])
-        then = Pool(decode.one.system, decode.batch, counts[1])
+        then = Pool(decode.one.system, decode.batch, counts[1], decode.one.speculation)
         usd = counts[0] * prefill.usd + counts[1] * decode.usd
         ttft = _unqueued(prefill.one, prefill.seconds, goal, transfer) + wait
         option = Option(then, first, ttft, decode.seconds, capacity, usd, goal)
@@ -340,47 +343,69 @@ def nearest(curves: Sequence[Curve], goal: Goal, prices: Prices, separate: bool 
     return best
 
 
-def frontier(curves: Sequence[Curve], goal: Goal, prices: Prices, pools: str = "any", most: int = 40) -> list[Option]:
-    """Return the options that no other beats in both speed per user and dollars per request, fastest first.
+#: Every so many batches of each deployment make a first frontier, which spares most other points a look.
+COARSE = 16
+
+
+def frontier(
+    curves: Sequence[Curve], goal: Goal, prices: Prices, pools: str = "any", per: str = "dollar", most: int = 40
+) -> list[Option]:
+    """Return the options that no other beats in both speed per user and requests per dollar or chip, fastest first.
 
     The promised time per token does not bind here: the frontier shows what it costs. At most `most` of them, evenly
-    spread over the frontier. Pools of their own enter with the cheapest prefill pool that can feed them.
+    spread over the frontier. Pools of their own enter with the best prefill pool that can feed them.
 
     Parameters
     ----------
     pools : {"any", "shared", "separate"}
+    per : {"dollar", "chip"}
     """
     free = replace(goal, tpot=None)
-    halves = sorted((h for one in curves for h in _prefill_half(one, free, prices)), key=lambda half: half.order)
-    rows = []
+    weigh = prices if per == "dollar" else dict.fromkeys(prices, 1.0)
+    halves = sorted((h for one in curves for h in _prefill_half(one, free, weigh)), key=lambda half: half.order)
+    lines = []  # curve, its prefill pool or -1, its batches, their speed and what a request takes
     for number, one in enumerate(curves):
-        usd = one.system.deployment.chips * prices[one.system.names[0]]
-        if one.system.deployment.chips > goal.most_chips or usd > goal.most_usd_per_hour:
+        name, chips = one.system.names[0], one.system.deployment.chips
+        if chips > goal.most_chips or chips * prices[name] > goal.most_usd_per_hour:
             continue
+        unit = chips * weigh[name]
         if pools != "separate":
             index = np.flatnonzero(keeps(one, free))
-            pair = np.full((len(index), 2), (number, -1))
-            rows.append(np.column_stack([one.tpot[index], usd / one.rate[index], pair, index]))
+            lines.append((number, -1, index, one.tpot[index], unit / one.rate[index]))
         fed = next((k for k, half in enumerate(halves) if _compatible(half.one.system, one.system)), None)
         if pools != "shared" and fed is not None:
-            each = usd * goal.load.steps * one.step / one.batch + halves[fed].usd / halves[fed].rate
-            index = np.arange(len(one.batch))
-            rows.append(np.column_stack([one.step, each, np.full((len(index), 2), (number, fed)), index]))
-    points = np.concatenate(rows) if rows else np.empty((0, 5))
-    if not len(points):
+            half = halves[fed]
+            each = unit * goal.load.steps * one.step / one.batch + half.usd / half.rate
+            lines.append((number, fed, np.arange(len(one.batch)), one.step, each))
+    lines = [line for line in lines if len(line[2])]
+    if not lines:
         return []
-    points = points[np.lexsort((points[:, 1], points[:, 0]))]
-    falling = np.minimum.accumulate(points[:, 1])
-    best = points[np.concatenate([[True], points[1:, 1] < falling[:-1] * (1 - 1e-9)])]
-    best = best[np.unique(np.linspace(0, len(best) - 1, min(most, len(best))).round().astype(int))]
+    times = np.concatenate([line[3][::COARSE] for line in lines])
+    takes = np.concatenate([line[4][::COARSE] for line in lines])
+    order = np.lexsort((takes, times))
+    times, least = times[order], np.minimum.accumulate(takes[order])
+    points = []
+    for number, fed, index, time, take in lines:
+        at = np.searchsorted(times, time, side="right") - 1
+        good = np.flatnonzero(take <= np.where(at < 0, np.inf, least[at]) * (1 + 1e-12))
+        chips = curves[number].system.deployment.chips
+        points += [(time[i], take[i], chips, number, fed, index[i]) for i in good]
+    points.sort()
+    best = [points[0]]
+    for point in points:
+        if point[1] < best[-1][1] * (1 - 1e-9):
+            best.append(point)
+    chosen = np.unique(np.linspace(0, len(best) - 1, min(most, len(best))).round().astype(int))
     found: list[Option] = []
-    for _, _, number, fed, index in best:
-        one, at = curves[int(number)], int(index)
+    for _, _, _, number, fed, at in (best[i] for i in chosen):
+        one = curves[number]
         usd = one.system.deployment.chips * prices[one.system.names[0]]
         if fed < 0:
-            found.append(_option(one, at, goal, usd))
-        else:
-            rate = float(one.batch[at] / (goal.load.steps * one.step[at]))
-            half = _Half(one, float(one.batch[at]), rate, usd, float(one.step[at]))
-            found += _pair(halves[int(fed)], half, free)
+            found.append(_option(one, int(at), goal, usd))
+            continue
+        rate = float(one.batch[at] / (goal.load.steps * one.step[at]))
+        first = halves[fed]
+        first = replace(first, usd=first.one.system.deployment.chips * prices[first.one.system.names[0]])
+        second = _Half(one, float(one.batch[at]), rate, usd, float(one.step[at]))
+        found += _pair(first, second, free)
     return found

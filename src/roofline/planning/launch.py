@@ -2,13 +2,14 @@
 
 References
 ----------
-.. [1] vLLM, "Engine arguments" and "serve", https://docs.vllm.ai
+.. [1] vLLM, "Engine arguments" and "Speculative decoding", https://docs.vllm.ai
 .. [2] SGLang, "Server arguments", https://docs.sglang.ai
 .. [3] NVIDIA, "trtllm-serve", https://nvidia.github.io/TensorRT-LLM
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,16 @@ from roofline import dtypes
 
 if TYPE_CHECKING:
     from roofline.system import System
+    from roofline.workload import Speculation
 
 
-def command(system: System, batch: float, context: int, role: str | None = None) -> str | None:
+#: Stands for a checkpoint of a draft head, where the model ships no module of its own.
+DRAFT = "EAGLE3_HEAD"
+
+
+def command(
+    system: System, batch: float, context: int, role: str | None = None, speculation: Speculation | None = None
+) -> str | None:
     """Return the command line that starts one copy, or None for engines that are not started by hand.
 
     Parameters
@@ -30,11 +38,14 @@ def command(system: System, batch: float, context: int, role: str | None = None)
         Longest sequence [tokens].
     role : {"prefill", "decode"}, optional
         Of a pool of its own; the cache then travels over NIXL.
+    speculation : Speculation, optional
+        Drafted by the model's own module, or by a head that stands as EAGLE3_HEAD in the command.
     """
     build = {"vllm": _vllm, "sglang": _sglang, "tensorrt-llm": _tensorrt_llm}.get(system.names[2].partition("@")[0])
     if build is None:
         return None
-    return build(system, max(1, round(batch / system.deployment.dp)), context, role)
+    drafted = speculation.drafted if speculation else 0
+    return build(system, max(1, round(batch / system.deployment.dp)), context, role, drafted)
 
 
 def _repository(system: System) -> str:
@@ -46,7 +57,7 @@ def _quantised(system: System) -> bool:
     return system.deployment.weights == "fp8" and system.model.precision.weights not in ("fp8", "fp8_block")
 
 
-def _vllm(system: System, batch: int, context: int, role: str | None) -> str:
+def _vllm(system: System, batch: int, context: int, role: str | None, drafted: int) -> str:
     d = system.deployment
     words = ["vllm", "serve", _repository(system), "--tensor-parallel-size", str(d.tp)]
     words += ["--pipeline-parallel-size", str(d.pp)] if d.pp > 1 else []
@@ -55,12 +66,15 @@ def _vllm(system: System, batch: int, context: int, role: str | None) -> str:
     words += ["--decode-context-parallel-size", str(d.dcp)] if d.dcp > 1 else []
     words += ["--quantization", "fp8"] if _quantised(system) else []
     words += ["--kv-cache-dtype", "fp8"] if dtypes.BYTES[d.kv] == 1 else []
+    if drafted:
+        draft = {"method": "mtp"} if system.model.mtp else {"method": "eagle3", "model": DRAFT}
+        words += ["--speculative-config", json.dumps(draft | {"num_speculative_tokens": drafted})]
     if role is not None:
         words += ["--kv-transfer-config", '{"kv_connector": "NixlConnector", "kv_role": "kv_both"}']
     return shlex.join([*words, "--max-model-len", str(context), "--max-num-seqs", str(batch)])
 
 
-def _sglang(system: System, batch: int, context: int, role: str | None) -> str:
+def _sglang(system: System, batch: int, context: int, role: str | None, drafted: int) -> str:
     d = system.deployment
     # SGLang counts attention-DP ranks inside its tensor-parallel group.
     words = ["python", "-m", "sglang.launch_server", "--model-path", _repository(system), "--tp-size", str(d.tp * d.dp)]
@@ -69,11 +83,15 @@ def _sglang(system: System, batch: int, context: int, role: str | None) -> str:
     words += ["--ep-size", str(d.ep)] if d.ep > 1 else []
     words += ["--quantization", "fp8"] if _quantised(system) else []
     words += ["--kv-cache-dtype", "fp8_e4m3"] if dtypes.BYTES[d.kv] == 1 else []
+    if drafted:
+        own = ["EAGLE"] if system.model.mtp else ["EAGLE3", "--speculative-draft-model-path", DRAFT]
+        words += ["--speculative-algorithm", *own, "--speculative-num-steps", str(drafted)]
+        words += ["--speculative-eagle-topk", "1", "--speculative-num-draft-tokens", str(drafted + 1)]
     words += ["--disaggregation-mode", role, "--disaggregation-transfer-backend", "nixl"] if role else []
     return shlex.join([*words, "--context-length", str(context), "--max-running-requests", str(batch * d.dp)])
 
 
-def _tensorrt_llm(system: System, batch: int, context: int, role: str | None) -> str:
+def _tensorrt_llm(system: System, batch: int, context: int, role: str | None, drafted: int) -> str:
     d = system.deployment
     words = ["trtllm-serve", _repository(system), "--tp_size", str(d.tp * d.dp)]
     words += ["--pp_size", str(d.pp)] if d.pp > 1 else []
@@ -84,6 +102,10 @@ def _tensorrt_llm(system: System, batch: int, context: int, role: str | None) ->
     lines += ["kv_cache_config: {dtype: fp8}"] if dtypes.BYTES[d.kv] == 1 else []
     lines += ["quant_config: {quant_algo: FP8}"] if _quantised(system) else []
     lines += ["cache_transceiver_config: {backend: NIXL}"] if role else []
+    if drafted:
+        own = f"MTP, num_nextn_predict_layers: {drafted}"
+        head = f"Eagle, max_draft_len: {drafted}, speculative_model_dir: {DRAFT}"
+        lines += [f"speculative_config: {{decoding_type: {own if system.model.mtp else head}}}"]
     if not lines:
         return shlex.join(words)
     given = shlex.join(["printf", "%s\\n", *lines])

@@ -1,27 +1,24 @@
 """Every batch of a deployment at once: what users see in the steady state, as arrays.
 
-The maths is that of `roofline.workload.steady`, from the compiled kernels; a test holds the two equal.
+The maths is that of `roofline.workload.steady`, from the kernel on arrays; a test holds the two equal.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roofline import serving, workload
-from roofline.compiled import functions, jit, table_array
-from roofline.grid import decode_grid
+from roofline import kernel, serving, workload
+from roofline.vectorised import functions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from roofline.lower.table import Table
     from roofline.system import System
     from roofline.workload import Speculation
 
@@ -97,37 +94,14 @@ def batches(limit: float) -> Floats:
     return np.unique(np.concatenate([few, sizes, [math.floor(limit)]]))
 
 
-@lru_cache(maxsize=1)
-def _prefills() -> Any:
-    known = functions()
-    groups_of, work_of = known["prefill_groups"], known["prefill_work"]
-
-    def prefills(
-        table: Any, batch: Any, ranks: float, n: float, p: float, chunk: float, stages: float, out: Any
-    ) -> None:
-        """Write `kernel.prefill_seconds` of every batch; batches whose groups are alike share the work of a group."""
-        pieces = max(1.0, math.ceil(n / chunk - 1e-9))
-        last, work = -1.0, 0.0
-        for i in range(batch.shape[0]):
-            b = max(batch[i] / ranks, 1.0)
-            groups = groups_of(b, n, chunk)
-            size = b / groups * ranks
-            if size != last:
-                last, work = size, work_of(table, size, ranks, n, p, chunk)
-            steps = groups * pieces
-            out[i] = work * groups * (steps + stages - 1.0) / (steps * stages)
-
-    return jit(prefills)
-
-
 def curve(system: System, load: Load, speculation: Speculation | None = None) -> Curve:
     """Return a deployment at all of its batches."""
     limit = workload.batch_limit(system, load.isl, load.osl)
     n = batches(limit)
-    if system.spatial or speculation is not None:
+    if system.spatial:
         step = np.array([workload.mean_decode(system, x, load.isl, load.osl, speculation) for x in n])
     else:
-        step = _steps(system, n, load)
+        step = _decode(system, n, load, speculation)
     every = _prefill(system, n, load) / n
     alone = float(serving.prefill_seconds(system, 1.0, load.new, load.past))
     rate = n / (n * every + load.steps * step)
@@ -142,31 +116,87 @@ def curve(system: System, load: Load, speculation: Speculation | None = None) ->
 
 
 def curves(systems: Sequence[System], load: Load, speculation: Speculation | None = None) -> list[Curve]:
-    """Return the curves of many deployments, in their order; two threads share the compiled work."""
-    if not systems:
-        return []
-    first = curve(systems[0], load, speculation)  # compiles, once and in one thread
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return [first, *pool.map(lambda system: curve(system, load, speculation), systems[1:], chunksize=1)]
+    """Return the curves of many deployments, in their order."""
+    return [curve(system, load, speculation) for system in systems]
 
 
-def _steps(system: System, n: Floats, load: Load) -> Floats:
-    """Return the mean decode step while contexts grow: Simpson's rule, as `workload.mean_decode`."""
+def _decode(system: System, n: Floats, load: Load, speculation: Speculation | None) -> Floats:
+    """Return the mean time per token while contexts grow, as `workload.mean_decode`.
+
+    Rows that do not see the context are worked out once a batch. Those that do are attention cores, whose work is so
+    many times that of one sequence: they are worked out once a context.
+    """
     stages = np.minimum(float(system.deployment.pp), np.maximum(n, 1.0))
     size = np.maximum(n / stages, 1.0)
+    tokens = 1.0 if speculation is None else speculation.drafted + 1.0
+    rows = system.decode.rows
+    verified = _mean_step(system.decode, [1.0] * len(rows), size, tokens, load)
+    if speculation is None:
+        return verified
+    drafted = _mean_step(
+        system.decode, [workload.drafted_share(system, row.op) for row in rows], size, 1.0, load, False
+    )
+    result: Floats = (verified + speculation.drafted * drafted) / speculation.accepted
+    return result
+
+
+def _mean_step(
+    table: Table, weights: Sequence[float], size: Floats, tokens: float, load: Load, beside: bool = True
+) -> Floats:
+    """Return the time of every batch's step, the mean over an answer by Simpson's rule [s].
+
+    Parameters
+    ----------
+    weights : sequence of float
+        How often each row of the table is part of the step.
+    size : ndarray, shape (n,)
+        Sequences per pipeline stage.
+    tokens : float
+        New tokens of each sequence.
+    beside : bool
+        Whether rows may run beside all others; after them otherwise.
+    """
+    op, values, width = functions()["op_seconds"], table.values, kernel.N_COLUMNS
+    b, g = np.maximum(size / table.ranks, 1.0), np.maximum(size, 1.0) * tokens
+    after, side = np.zeros(len(size)), np.zeros(len(size))
+    cores = []
+    for at, (row, weight) in enumerate(zip(table.rows, weights, strict=True)):
+        if weight and row.depends_on_context:
+            cores.append((row, weight, at * width))
+        elif weight:
+            total = side if row.beside > 0 and beside else after
+            total += weight * row.count * op(values, at * width, b, tokens, 0.0, tokens, g)
+
+    def at_context(context: float) -> Floats:
+        # A core's FLOPs and bytes are so many times those of one sequence, and so its time is, but for the launch.
+        each = launch = 0.0
+        for row, weight, at in cores:
+            one = kernel.op_seconds(values, at, 1.0, tokens, context, tokens, tokens)
+            each += weight * row.count * (one - row.overhead)
+            launch += weight * row.count * row.overhead
+        result: Floats = np.maximum(after + (launch + each * b), side)
+        return result
+
+    first, last = load.isl, load.isl + load.osl - 2.0
     if load.osl <= 2:
-        return decode_grid(system.decode, size, [load.isl])[:, 0]
-    at = [load.isl, load.isl + (load.osl - 1.0) / 2.0, load.isl + load.osl - 2.0]
-    times = decode_grid(system.decode, size, at)
-    mean: Floats = (times[:, 0] + 4.0 * times[:, 1] + times[:, 2]) / 6.0
-    return mean
+        return at_context(first)
+    return (at_context(first) + 4.0 * at_context(load.isl + (load.osl - 1.0) / 2.0) + at_context(last)) / 6.0
 
 
 def _prefill(system: System, n: Floats, load: Load) -> Floats:
+    """Return the time to prefill every batch, as `serving.prefill_seconds`."""
     if system.spatial:
         return np.array([serving.prefill_seconds(system, x, load.new, load.past) for x in n])
-    out = np.empty(len(n))
-    stages = 1.0 if system.engine.ideal else float(system.deployment.pp)
-    chunk = serving.prefill_chunk(system)
-    _prefills()(table_array(system.prefill), n, system.prefill.ranks, load.new, load.past, chunk, stages, out)
-    return out / float(system.deployment.pp) if system.engine.ideal else out
+    table, chunk, stages = system.prefill, serving.prefill_chunk(system), float(system.deployment.pp)
+    known = functions()
+    groups = known["prefill_groups"](np.maximum(n / table.ranks, 1.0), load.new, chunk)
+    size = np.maximum(n / table.ranks, 1.0) / groups * table.ranks
+    # Where every group is alike, as where one prompt fills a step, one of them is worked out.
+    alike = bool((size == size[0]).all())
+    batch = float(size[0]) if alike else size
+    work_of = kernel.prefill_work if alike else known["prefill_work"]
+    work = work_of(table.values, batch, table.ranks, load.new, load.past, chunk)
+    if system.engine.ideal:
+        return np.asarray(work * groups / stages)
+    steps = groups * max(1.0, math.ceil(load.new / chunk - 1e-9))
+    return np.asarray(work * groups * (steps + stages - 1.0) / (steps * stages))

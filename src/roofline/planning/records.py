@@ -1,4 +1,4 @@
-"""A plan as flat records: the cheapest, the fastest, the runners-up, the near misses and the frontier."""
+"""A plan as flat records: the cheapest, the fastest, the runners-up, the near misses and the frontiers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def records(answer: Answer, goal: Goal) -> list[Record]:
         words = f"{miss.limit} is {miss.factor:.2f} times the promised {promise:g} s"
         found.append(_record("near-miss", miss.option, answer, goal) | {"reason": words})
     found += [_record("frontier", option, answer, goal) for option in answer.frontier]
+    found += [_record("chip-frontier", option, answer, goal) for option in answer.chip_frontier]
     return [clean(record) for record in found]
 
 
@@ -34,6 +35,9 @@ def _record(role: str, option: Option, answer: Answer, goal: Goal) -> Record:
     record = inputs(system, "no_speculation" if system.spatial else "predicted")
     record |= {"role": role, "pools": "shared" if option.prefill is None else "separate", "dcp": system.deployment.dcp}
     record |= {"copies": option.decode.copies, "batch": option.decode.batch}
+    if option.decode.speculation is not None:
+        record |= {"drafted_tokens": option.decode.speculation.drafted}
+        record |= {"accepted_tokens_per_step": option.decode.speculation.accepted}
     if option.prefill is not None:
         first = option.prefill
         d = first.system.deployment
@@ -74,7 +78,8 @@ def _commands(option: Option) -> Record:
     load = option.goal.load
     context = int(load.isl + load.osl)
     role = "decode" if option.prefill else None
-    found: Record = {"command": launch.command(option.decode.system, option.decode.batch, context, role)}
+    then = option.decode
+    found: Record = {"command": launch.command(then.system, then.batch, context, role, then.speculation)}
     if option.prefill is not None:
         found["prefill_command"] = launch.command(option.prefill.system, option.prefill.batch, context, "prefill")
     return found

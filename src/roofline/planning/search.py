@@ -37,8 +37,8 @@ class Answer:
         Chips on which nothing keeps the promises, nearest first.
     absent : list of str
         Chips left out: they hold no copy of the model, or have no price.
-    frontier : list of Option
-        Dollars against speed, fastest first.
+    frontier, chip_frontier : list of Option
+        Dollars, and chips, against speed; fastest first.
     prices : dict of str to Hourly
     over_budget : Option or None
         The cheapest that keeps the promises, where only the budget forbids it.
@@ -52,6 +52,7 @@ class Answer:
     misses: list[Miss]
     absent: list[str]
     frontier: list[Option]
+    chip_frontier: list[Option]
     prices: dict[str, Hourly]
     over_budget: Option | None = None
 
@@ -123,9 +124,9 @@ def search(
         ways = [*choose.shared(found, rich, usd)] if pools != "separate" else []
         ways += choose.separate(found, rich, usd) if pools != "shared" else []
         over = min(ways, key=lambda option: option.order, default=None)
-    line = choose.frontier(found, goal, usd, pools)
+    dear, dense = (choose.frontier(found, goal, usd, pools, per) for per in ("dollar", "chip"))
     points = sum(len(one.batch) for one in found)
-    return Answer(points, len(found), best, fastest, others, misses, absent, line, prices, over)
+    return Answer(points, len(found), best, fastest, others, misses, absent, dear, dense, prices, over)
 
 
 def _stamp(space: Space) -> tuple[object, ...]:

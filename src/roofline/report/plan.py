@@ -20,6 +20,8 @@ def pool(record: Record, prefix: str = "") -> str:
     ]
     if not prefix and record.get("dcp", 1) > 1:
         shape.append(f"dcp {record['dcp']}")
+    if not prefix and record.get("drafted_tokens"):
+        shape.append(f"drafting {record['drafted_tokens']}")
     words = [f"{chips} x {record[f'{prefix}hardware']}", *shape, record[f"{prefix}weights_dtype"]]
     words.append(record[f"{prefix}engine"])
     one = ", ".join(words)
@@ -108,6 +110,11 @@ def page(records: list[Record]) -> list[Block]:
     if line:
         note = ["No deployment beats these in both speed and dollars; the promised time per token does not bind here."]
         blocks.append(Block("What speed costs", _HEADER, [_row(r) for r in line[::step]], note))
+    line = by_role.get("chip-frontier", [])
+    step = max(1, -(-len(line) // MOST_POINTS))
+    if line:
+        note = ["No deployment beats these in both speed and output per chip, whatever a chip costs."]
+        blocks.append(Block("What speed takes of a chip", _HEADER, [_row(r) for r in line[::step]], note))
     notes = list(dict.fromkeys(w for r in records for w in r.get("warnings", ())))
     if notes:
         blocks.append(Block("", [], [], [f"Note: {text}" for text in notes]))
