@@ -173,6 +173,20 @@ def test_the_frontier_is_one() -> None:
     assert (np.diff([r["tokens_per_second_per_chip"] for r in dense]) > 0).all()
 
 
+def test_the_frontier_of_a_load_is_one() -> None:
+    records = roofline.plan("h100", "llama-3.3-70b", ttft=2.0, rate=3.0, engine="vllm", pp=(1, 2))
+    for role, key, sign in (("frontier", "usd_per_million_tokens", -1), ("chip-frontier", "total_chips", -1)):
+        line = [r for r in records if r["role"] == role]
+        assert len(line) > 1
+        assert (np.diff([r["tokens_per_second_per_user"] for r in line]) < 0).all()
+        assert (sign * np.diff([r[key] for r in line]) > 0).all()
+
+
+def test_first_tokens_without_a_promise_come_all_the_same() -> None:
+    records = roofline.plan("h100", "llama-3.3-70b", tpot=0.02, pools="separate", engine="vllm")
+    assert all(r["ttft_seconds"] < 60 for r in records)
+
+
 def test_the_frontier_is_that_of_all_points() -> None:
     """Every point against every other, without the first pass over some of them."""
     found, goal, usd = evaluated(SMALL), Goal(LOAD, ttft=2.0), {"h100": 2.95, "b200": 5.98}
@@ -186,6 +200,14 @@ def test_the_frontier_is_that_of_all_points() -> None:
             best.append(pair)
     line = choose.frontier(found, goal, usd, "shared", most=10**9)
     assert [(o.tpot, o.usd_per_request) for o in line] == [pytest.approx(pair, rel=1e-9) for pair in best]
+
+
+def test_batches_are_capped() -> None:
+    options = {"tpot": 0.05, "tp": 1, "pp": 1, "engine": "vllm", "pools": "shared"}
+    free, capped = (roofline.plan("h100", "llama-3.1-8b", **options, max_batch=most)[0] for most in (None, 16))
+    assert free["batch"] > 16 == capped["batch"]
+    assert capped["usd_per_million_tokens"] > free["usd_per_million_tokens"]
+    assert capped["tpot_seconds"] < free["tpot_seconds"]
 
 
 def test_the_same_question_has_the_same_answer() -> None:
@@ -235,6 +257,20 @@ def test_launch_commands(engine: str, parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("engine", "part"),
     [
+        ("vllm", "--tensor-parallel-size 8 --decode-context-parallel-size 4"),
+        ("sglang", "--tp-size 8 --dcp-size 4"),
+        ("tensorrt-llm", "--tp_size 2 --cp_size 4"),
+    ],
+)
+def test_launch_commands_that_divide_contexts(engine: str, part: str) -> None:
+    line = launch.command(resolve(Request("b200", "deepseek-v3", engine, tp=8, dcp=4)), 64.0, 9216)
+    assert line is not None
+    assert part in line
+
+
+@pytest.mark.parametrize(
+    ("engine", "part"),
+    [
         ("vllm", """--speculative-config '{"method": "mtp", "num_speculative_tokens": 3}'"""),
         ("sglang", "--speculative-algorithm EAGLE --speculative-num-steps 3"),
         ("tensorrt-llm", "speculative_config: {decoding_type: MTP, num_nextn_predict_layers: 3}"),
@@ -257,6 +293,7 @@ def test_launch_commands_that_draft(engine: str, part: str) -> None:
         ({"max_chips": 1, "isl": 1_000_000}, "h100 is left out: no deployment of at most 1 chips holds a request"),
         ({"speed": 50.0, "tpot": 0.02}, "give one of them"),
         ({"speed": float("nan")}, "--speed: nan is out of range"),
+        ({"max_batch": 0}, "--max-batch: 0 is out of range"),
         ({"tp": (3,)}, "no deployment to choose from"),
         ({"weights": ("fp9",)}, "unknown dtype 'fp9'"),
         ({"drafted": 3}, "go together"),

@@ -29,6 +29,7 @@ _SPACE = ("--hw", "--model", "--engine", *_DEGREES, "--weights", "--kv", "--set"
 @click.option("--margin", type=float, default=1.0, show_default=True, help="Means must be so many times better.")
 @click.option("--rate", type=float, help="Requests per second at the peak; without it machines are full.")
 @click.option("--max-chips", help="Chips in all.  [default: 64, with --rate none]")
+@click.option("--max-batch", help="Sequences that a copy decodes together, at most.")
 @click.option("--max-usd-per-hour", metavar="USD", help="Dollars per hour in all.")
 @click.option(
     "--pools",
@@ -60,7 +61,7 @@ def plan_command(plot: Path | None, overwrite: bool, **options: Any) -> None:
     for flag in ("--hw", "--model", "--engine", "--weights", "--kv"):
         options[flag[2:]] = _names(options[flag[2:]], flag)
     output = {name: options.pop(name) for name in ("format", "strict")}
-    for name in ("isl", "osl", "max_chips"):
+    for name in ("isl", "osl", "max_chips", "max_batch"):
         text = options[name]
         if text is not None:
             values = axes.counts(text, f"--{name.replace('_', '-')}")

@@ -41,6 +41,7 @@ def ask(
     rate: float | None = None,
     max_chips: int | None = None,
     max_usd_per_hour: float | None = None,
+    max_batch: int | None = None,
     pools: str = "any",
     drafted: int | None = None,
     accepted: float | None = None,
@@ -72,6 +73,8 @@ def ask(
         Load at the peak [requests/s]; the machines are full without it.
     max_chips, max_usd_per_hour : int and float, optional
         Budget in all [chips], [USD/h].
+    max_batch : int, optional
+        Sequences that a copy decodes together, at most.
     pools : {"any", "shared", "separate"}
     drafted, accepted : int and float, optional
         Speculation, tried beside plain decode.
@@ -96,7 +99,13 @@ def ask(
 
     if speed is not None and tpot is not None:
         raise RooflineError("--speed and --tpot promise the same thing; give one of them")
-    for name, value, low in (("--speed", speed, 0), ("--rate", rate, 0), ("--margin", margin, 0), ("--tpot", tpot, 0)):
+    for name, value, low in (
+        ("--speed", speed, 0),
+        ("--rate", rate, 0),
+        ("--margin", margin, 0),
+        ("--tpot", tpot, 0),
+        ("--max-batch", max_batch, 0),
+    ):
         if value is not None and not low < value < 1e9:
             raise RooflineError(f"{name}: {value:g} is out of range; it must be above {low}")
     if (drafted is None) != (accepted is None):
@@ -133,6 +142,7 @@ def ask(
         rate,
         math.inf if most is None else float(most),
         math.inf if max_usd_per_hour is None else max_usd_per_hour,
+        math.inf if max_batch is None else float(max_batch),
     )
     answer = search(space, goal, speculations, pools, usd_per_hour, basis)
     if answer.cheapest is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Copies of each pool that are tried where no request rate says how many, and pools of a kind that are paired.
 MOST_COPIES, PAIRED = 8, 2
+#: How busy a prefill pool may be where no first token is promised: requests then wait for ten others in the mean.
+BUSIEST = 0.95
 #: How much cheaper a request must be for more copies of both pools to be worth while.
 TIGHTER = 0.03
 
@@ -40,6 +42,8 @@ class Goal:
         In all.
     most_usd_per_hour : float
         In all [USD/h].
+    most_batch : float
+        Sequences that a copy decodes together.
     """
 
     load: Load
@@ -49,6 +53,7 @@ class Goal:
     rate: float | None = None
     most_chips: float = math.inf
     most_usd_per_hour: float = math.inf
+    most_batch: float = math.inf
 
     def within(self, value: float, promise: float | None) -> bool:
         """Return whether a mean keeps a promise with the margin."""
@@ -236,7 +241,7 @@ def _busy(one: Curve, seconds: float, goal: Goal, transfer: float) -> float:
     The mean wait is ``u / (2 (1 - u))`` prefills; a slack of s prefills allows ``u = 2 s / (1 + 2 s)``.
     """
     if goal.ttft is None:
-        return 1.0
+        return BUSIEST
     slack = goal.ttft / goal.margin - _unqueued(one, seconds, goal, transfer)
     return max(0.0, 2.0 * slack / (seconds + 2.0 * slack)) if slack > 0 else 0.0
 
@@ -363,6 +368,13 @@ def frontier(
     free = replace(goal, tpot=None)
     weigh = prices if per == "dollar" else dict.fromkeys(prices, 1.0)
     halves = sorted((h for one in curves for h in _prefill_half(one, free, weigh)), key=lambda half: half.order)
+
+    def takes_per_request(unit: float, rate: Any) -> Any:
+        """Return what a request takes of copies of `unit` each that turn over `rate`: whole copies for a load."""
+        if goal.rate is None:
+            return unit / rate
+        return unit * np.ceil(goal.rate / rate * (1 - 1e-12)) / goal.rate
+
     lines = []  # curve, its prefill pool or -1, its batches, their speed and what a request takes
     for number, one in enumerate(curves):
         name, chips = one.system.names[0], one.system.deployment.chips
@@ -371,11 +383,12 @@ def frontier(
         unit = chips * weigh[name]
         if pools != "separate":
             index = np.flatnonzero(keeps(one, free))
-            lines.append((number, -1, index, one.tpot[index], unit / one.rate[index]))
+            lines.append((number, -1, index, one.tpot[index], takes_per_request(unit, one.rate[index])))
         fed = next((k for k, half in enumerate(halves) if _compatible(half.one.system, one.system)), None)
         if pools != "shared" and fed is not None:
             half = halves[fed]
-            each = unit * goal.load.steps * one.step / one.batch + half.usd / half.rate
+            each = takes_per_request(unit, one.batch / (goal.load.steps * one.step))
+            each = each + takes_per_request(half.usd, half.rate)
             lines.append((number, fed, np.arange(len(one.batch)), one.step, each))
     lines = [line for line in lines if len(line[2])]
     if not lines:
@@ -408,4 +421,12 @@ def frontier(
         first = replace(first, usd=first.one.system.deployment.chips * prices[first.one.system.names[0]])
         second = _Half(one, float(one.batch[at]), rate, usd, float(one.step[at]))
         found += _pair(first, second, free)
-    return found
+    # Whole copies of both pools take a little more than the shares that they were compared by.
+    kept: list[Option] = []
+    lowest = math.inf
+    for option in found:
+        cost = option.usd_per_request if per == "dollar" else option.chips / option.carried
+        if cost < lowest * (1 - 1e-9):
+            kept.append(option)
+            lowest = cost
+    return kept

@@ -81,6 +81,7 @@ def _sglang(system: System, batch: int, context: int, role: str | None, drafted:
     words += ["--pp-size", str(d.pp)] if d.pp > 1 else []
     words += ["--dp-size", str(d.dp), "--enable-dp-attention"] if d.dp > 1 else []
     words += ["--ep-size", str(d.ep)] if d.ep > 1 else []
+    words += ["--dcp-size", str(d.dcp)] if d.dcp > 1 else []
     words += ["--quantization", "fp8"] if _quantised(system) else []
     words += ["--kv-cache-dtype", "fp8_e4m3"] if dtypes.BYTES[d.kv] == 1 else []
     if drafted:
@@ -93,12 +94,15 @@ def _sglang(system: System, batch: int, context: int, role: str | None, drafted:
 
 def _tensorrt_llm(system: System, batch: int, context: int, role: str | None, drafted: int) -> str:
     d = system.deployment
-    words = ["trtllm-serve", _repository(system), "--tp_size", str(d.tp * d.dp)]
+    # Context-parallel ranks are counted beside the tensor-parallel ones, attention-DP ranks among them.
+    words = ["trtllm-serve", _repository(system), "--tp_size", str(d.tp * d.dp // d.dcp)]
+    words += ["--cp_size", str(d.dcp)] if d.dcp > 1 else []
     words += ["--pp_size", str(d.pp)] if d.pp > 1 else []
     words += ["--ep_size", str(d.ep)] if d.ep > 1 else []
     words += ["--max_batch_size", str(batch), "--max_seq_len", str(context)]
     # Attention-DP, formats and cache transfer are not flags: they go into a file of options.
     lines = ["enable_attention_dp: true"] if d.dp > 1 else []
+    lines += ["cp_config: {cp_type: HELIX}"] if d.dcp > 1 else []
     lines += ["kv_cache_config: {dtype: fp8}"] if dtypes.BYTES[d.kv] == 1 else []
     lines += ["quant_config: {quant_algo: FP8}"] if _quantised(system) else []
     lines += ["cache_transceiver_config: {backend: NIXL}"] if role else []

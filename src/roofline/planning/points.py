@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +82,15 @@ class Curve:
     tpot: Floats
     rate: Floats
     prefills: tuple[tuple[float, float], ...]
+
+
+def up_to(one: Curve, most: float) -> Curve:
+    """Return a curve without the batches above `most`; a batch of one is always left."""
+    n = max(1, int(np.searchsorted(one.batch, most, side="right")))
+    if n == len(one.batch):
+        return one
+    cut = {name: getattr(one, name)[:n] for name in ("batch", "step", "ttft", "tpot", "rate")}
+    return replace(one, **cut)
 
 
 def batches(limit: float) -> Floats:

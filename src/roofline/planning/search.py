@@ -12,7 +12,7 @@ from roofline.cost.hourly import PREFERRED, Hourly, bases, hourly
 from roofline.errors import RooflineError
 from roofline.planning import choose
 from roofline.planning.choose import Goal, Miss, Option
-from roofline.planning.points import Curve, Load, curves
+from roofline.planning.points import Curve, Load, curves, up_to
 from roofline.planning.space import Space, systems
 from roofline.resolve import load
 
@@ -91,7 +91,7 @@ def search(
     absent += [
         f"{name} is left out: no deployment of at most {space.most_chips} chips holds a request" for name in none
     ]
-    found = [one for one in found if one.system.names[0] in prices]
+    found = [up_to(one, goal.most_batch) for one in found if one.system.names[0] in prices]
     if not found:
         raise RooflineError(f"no deployment to choose from: {'; '.join(absent)}")
     usd = {name: price.usd for name, price in prices.items()}

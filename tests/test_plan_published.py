@@ -1,0 +1,135 @@
+"""Plans against what others measured: the dollars per million tokens that InferenceX publishes at given speeds.
+
+Published are the cheapest of the runs at each speed, so a plan answers the same question where it may choose among the
+same ways of running. A plan that is free to choose, with no drafts, is another question: it is up to 12 times cheaper
+than what was run on MI325X and up to 3 times on H100, and does not reach the speeds that need drafts. The ways of
+running, from the public lists of runs [1]_ [2]_ [3]_:
+
+- gpt-oss-120b on MI325X: vLLM, TP 1 to 8 without attention-DP, at most 64 users; on B200 also attention-DP and at most
+  256 users.
+- DeepSeek-R1 on MI300X: SGLang, TP 8, at most 64 users, no drafts.
+- DeepSeek-R1 on B200 and GB200 at 8k/1k: pools of TP 8 or attention-DP 8 to 32. Runs without drafts end near 100 tok/s
+  per user and cost five times as much from 75 on, so what is published there drafts with the model's own module: one
+  token, of which 85 to 90 % are accepted [4]_.
+- DeepSeek-R1 on B200 at 1k/1k: the same, but no pools were run between 31 and 102 tok/s; the dearer points are those of
+  one server.
+- DeepSeek-R1 on H100: decode pools of TP 16 and EP 16.
+
+What this proves differs by chip. Constants of CDNA 3 come from the six AMD points, so there it is consistency only, not
+a prediction. Those of NVIDIA chips come from other runs of the same campaign [3]_, none of them of these dollars; but
+which runs lie behind a published point is not stated, and was inferred from the lists and from what their plain runs
+reach.
+
+References
+----------
+.. [1] InferenceX, comparisons gptoss-120b-b200-vs-mi325x, deepseek-r1-b200-vs-mi300x, -h100 and -gb200, all tokens, at
+   the owner's cost of a hyperscaler, https://inferencex.semianalysis.com
+.. [2] InferenceX, ``.github/configs/amd-master.yaml``, https://github.com/SemiAnalysisAI/InferenceX
+.. [3] InferenceX runs as republished by aiconfigurator, https://github.com/ai-dynamo/aiconfigurator
+.. [4] DeepSeek-AI, "DeepSeek-V3 technical report", section 5.4.3, arXiv:2412.19437
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+import roofline
+
+#: USD per chip and hour behind the published dollars.
+PRICES = {"b200": 1.95, "gb200": 2.21, "h100": 1.30, "mi300x": 1.12, "mi325x": 1.28}
+SERVER: dict[str, Any] = {"pp": 1, "dcp": 1, "pools": "shared", "max_chips": 8}
+DRAFTS: dict[str, Any] = {"weights": "fp8", "drafted": 1, "accepted": 1.875, "engine": ("sglang", "tensorrt-llm")}
+POOLS: dict[str, Any] = {**DRAFTS, "tp": (1, 4, 8), "dp": (1, 4, 8, 16, 32), "pp": 1, "dcp": 1, "max_chips": 72}
+HOPPER: dict[str, Any] = {**DRAFTS, "tp": 16, "dp": 1, "ep": 16, "pp": 1, "dcp": 1, "max_chips": 64}
+OSS_B200: dict[str, Any] = {**SERVER, "tp": (1, 2, 4, 8), "dp": (1, 2, 4, 8), "max_batch": 256}
+OSS_AMD: dict[str, Any] = {**SERVER, "tp": (1, 2, 4, 8), "dp": 1, "max_batch": 64, "engine": "vllm"}
+R1_AMD: dict[str, Any] = {**SERVER, "tp": 8, "dp": 1, "max_batch": 64, "engine": "sglang"}
+R1_B200: dict[str, Any] = {**SERVER, **DRAFTS, "tp": (4, 8), "dp": 1}
+
+#: (model, prompt, chip, tok/s per user) -> (USD per million tokens, how it was run); answers are 1,024 tokens.
+Key = tuple[str, int, str, int]
+PUBLISHED: dict[Key, tuple[float, dict[str, Any]]] = {
+    ("gpt-oss-120b", 1024, "b200", 72): (0.022, OSS_B200),
+    ("gpt-oss-120b", 1024, "b200", 86): (0.024, OSS_B200),
+    ("gpt-oss-120b", 1024, "b200", 100): (0.026, OSS_B200),
+    ("gpt-oss-120b", 1024, "mi325x", 72): (0.179, OSS_AMD),
+    ("gpt-oss-120b", 1024, "mi325x", 86): (0.295, OSS_AMD),
+    ("gpt-oss-120b", 1024, "mi325x", 100): (0.427, OSS_AMD),
+    ("deepseek-r1", 8192, "b200", 23): (0.092, POOLS),
+    ("deepseek-r1", 8192, "b200", 32): (0.099, POOLS),
+    ("deepseek-r1", 8192, "b200", 42): (0.105, POOLS),
+    ("deepseek-r1", 8192, "b200", 75): (0.226, POOLS),
+    ("deepseek-r1", 8192, "b200", 120): (0.488, POOLS),
+    ("deepseek-r1", 8192, "b200", 164): (0.721, POOLS),
+    ("deepseek-r1", 8192, "gb200", 75): (0.106, POOLS),
+    ("deepseek-r1", 8192, "gb200", 120): (0.154, POOLS),
+    ("deepseek-r1", 8192, "gb200", 164): (0.809, POOLS),
+    ("deepseek-r1", 8192, "mi300x", 23): (0.429, R1_AMD),
+    ("deepseek-r1", 8192, "mi300x", 32): (0.510, R1_AMD),
+    ("deepseek-r1", 8192, "mi300x", 42): (0.750, R1_AMD),
+    ("deepseek-r1", 1024, "b200", 42): (0.113, POOLS),
+    ("deepseek-r1", 1024, "b200", 71): (0.544, R1_B200),
+    ("deepseek-r1", 1024, "b200", 100): (1.088, R1_B200),
+    ("deepseek-r1", 1024, "h100", 42): (1.365, HOPPER),
+    ("deepseek-r1", 1024, "h100", 71): (4.864, HOPPER),
+    ("deepseek-r1", 1024, "h100", 100): (15.69, HOPPER),
+}
+#: Where the plan is cheaper than what was run by more than it may be.
+FAR = {
+    (
+        "gpt-oss-120b",
+        1024,
+        "mi325x",
+        100,
+    ): "half: 64 users run so fast on TP 8 in the plan, about 33 did",
+    ("deepseek-r1", 1024, "h100", 100): "half: four users on 16 chips; latency between servers",
+}
+SAME = [
+    (one, other)
+    for one in PUBLISHED
+    for other in PUBLISHED
+    if one < other and (one[0], one[1], one[3]) == (other[0], other[1], other[3])
+]
+#: Published crosses over here, at 0.721 and 0.809; the plan's two are as near to each other the other way around.
+CROSSED = (("deepseek-r1", 8192, "b200", 164), ("deepseek-r1", 8192, "gb200", 164))
+
+
+@cache
+def planned(key: Key) -> float:
+    model, isl, chip, speed = key
+    options = PUBLISHED[key][1]
+    records = roofline.plan(chip, model, isl=isl, osl=1024, speed=float(speed), usd_per_hour=PRICES[chip], **options)
+    return float(records[0]["usd_per_million_tokens"])
+
+
+def _known(key: Key) -> Any:
+    marks = [pytest.mark.xfail(reason=FAR[key], strict=True)] if key in FAR else []
+    return pytest.param(key, marks=marks, id="-".join(str(part) for part in key))
+
+
+@pytest.mark.parametrize("key", [_known(key) for key in PUBLISHED])
+def test_dollars_are_within_40_percent(key: Key) -> None:
+    assert planned(key) == pytest.approx(PUBLISHED[key][0], rel=0.40)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            *pair,
+            marks=[pytest.mark.xfail(reason="0.787 and 0.681, within 15 %", strict=True)] if pair == CROSSED else [],
+        )
+        for pair in SAME
+    ],
+)
+def test_the_order_of_chips_is_theirs(one: Key, other: Key) -> None:
+    assert (planned(one) < planned(other)) == (PUBLISHED[one][0] < PUBLISHED[other][0])
+
+
+def test_published_dollars_are_prices_over_tokens() -> None:
+    # 5,857 tok/s of a B200 at 1.95 USD/h are 1.95 / 3,600 / 5,857 x 1e6 = 0.0925; 266 of an H100 at 1.30: 1.358.
+    assert pytest.approx(PUBLISHED["deepseek-r1", 8192, "b200", 23][0], rel=0.01) == 1.95 / 3600 / 5857 * 1e6
+    assert pytest.approx(PUBLISHED["deepseek-r1", 1024, "h100", 42][0], rel=0.01) == 1.30 / 3600 / 266 * 1e6
