@@ -1,10 +1,18 @@
-"""Write calibration/intervals.toml from errors on rows that no fit had seen.
+"""Write calibration/intervals.toml and calibration/held_out.csv from errors on rows that no fit had seen.
 
-    python bench/make_intervals.py DATA_FOLDER CONFIGURATIONS.jsonl CHIPS.jsonl
+    python bench/make_intervals.py DATA_FOLDER CONFIGURATIONS.jsonl CHIPS.jsonl [MODELS.jsonl SOURCES.jsonl]
 
-CONFIGURATIONS.jsonl and CHIPS.jsonl are what ``bench/fit_constants.py --folds 4 --residuals`` and ``--leave chip
---residuals`` wrote: log errors on configurations, and on whole chips, that were left out of the fit. What neither chip
-nor engine was fitted for takes the errors of the constants before any fit.
+The files are what ``bench/fit_constants.py --folds 4 --residuals`` and ``--leave chip|model|source --residuals`` wrote:
+log errors on configurations, and on whole chips, models and sources, that were left out of the fit.
+
+An interval is the shortest range that held `LEVEL` of such errors in the finest group that has enough of them: chip,
+engine and kind of FFN; engine and kind of FFN; chip and engine; engine; all. Where the chip was never fitted the errors
+are those on left-out chips. Where neither chip nor engine was, they are those of the constants before any fit.
+Separate pools, and engines on another vendor's chips than those they were fitted on, take part in no fit, so that
+today's constants have not seen them either.
+
+Whether the intervals hold is measured on rows that neither the fit nor the interval has seen: the groups of rows are
+divided in ten, and each tenth is held against the intervals of the other nine; chips are left out one by one.
 """
 
 from __future__ import annotations
@@ -12,92 +20,218 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
-os.environ["ROOFLINE_PATH"] = str(ROOT / "bench" / "priors")
 
-from fit_constants import excluded, sample  # noqa: E402 (the priors must be chosen first)
-from roofline import calibrate  # noqa: E402
+from fit_constants import excluded, group_of, sample  # noqa: E402 (it chooses the priors, which the others must see)
+from roofline import calibrate, catalog  # noqa: E402
+from roofline.interval import WORDS, cells, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
-from roofline.validate import QUESTIONS, kind_of  # noqa: E402
+from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
 
-#: A group of its own, by chip and engine, needs so many held-out rows.
-ENOUGH = 40
+#: Share of held-out errors inside a range: a little above nine in ten, because the shortest range of a finite sample is
+#: a little too short for the next row.
+LEVEL = 0.92
+#: The same for chips that were left out: the rows of a chip err together, so that a new chip is further off than a new
+#: row of the chips seen.
+LEVEL_CHIPS = 0.97
+#: A group of its own needs so many held-out rows.
+ENOUGH = 30
 
 
-def bounds(errors: list[float]) -> list[float]:
-    """Return the factors on the predicted time between which nine in ten measured times lay, with n + 1 in mind."""
-    ordered = sorted(-e for e in errors)
+@dataclass(frozen=True)
+class Row:
+    """A row left out of a fit: its class, where it ran, and ln(measured / predicted) of its time."""
+
+    kind: str
+    chip: str
+    engine: str
+    ffn: str
+    group: str
+    error: float
+
+    @property
+    def question(self) -> str:
+        return QUESTIONS.get(self.kind, "decode")
+
+    def cells(self) -> list[str]:
+        return cells(self.chip, self.engine, self.ffn, elsewhere=False)
+
+
+def bounds(errors: list[float], level: float = LEVEL) -> tuple[float, float]:
+    """Return the shortest range of factors on the predicted time that holds `level` of the errors, n + 1 in mind.
+
+    It always holds the prediction itself.
+    """
+    ordered = sorted(errors)
     n = len(ordered)
-    rank = min(n - 1, math.ceil(0.95 * (n + 1)) - 1)
-    return [round(math.exp(ordered[max(0, n - 1 - rank)]), 3), round(math.exp(ordered[rank]), 3)]
+    size = min(n, math.ceil(level * (n + 1)))
+    low, high = min(
+        ((ordered[i], ordered[i + size - 1]) for i in range(n - size + 1)), key=lambda ends: ends[1] - ends[0]
+    )
+    return round(math.exp(min(low, 0.0)), 3), round(math.exp(max(high, 0.0)), 3)
 
 
-def read(path: str) -> list[tuple[str, str, str, float]]:
-    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    return [(QUESTIONS.get(kind, "decode"), chip, engine, error) for _, kind, chip, engine, _, _, error in lines]
+def table(found: Iterable[Row], enough: int = ENOUGH, level: float = LEVEL) -> dict[str, dict[str, tuple]]:
+    """Return the factors of each question and group that has enough rows."""
+    groups: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in found:
+        for cell in row.cells():
+            groups[row.question][cell].append(row.error)
+    return {
+        question: {cell: bounds(e, level) for cell, e in sorted(by.items()) if len(e) >= enough or cell == "any"}
+        for question, by in groups.items()
+    }
+
+
+def read(path: str, known: dict[str, object]) -> list[Row]:
+    """Return the rows of a file of residuals."""
+    found = []
+    for line in Path(path).read_text().splitlines():
+        _, kind, chip, engine, model, name, error = json.loads(line)
+        if name in known:
+            found.append(Row(kind, chip, engine, _ffn(model), str(group_of(known[name])), -error))
+    return found
+
+
+def _ffn(model: str) -> str:
+    return ffn_kind(catalog.model(model))
+
+
+def predicted(measured: list) -> list[Row]:
+    """Return rows with the errors of the constants that are in force."""
+    kept, _ = calibrate.usable(measured)
+    errors = [calibrate.log_error(m) for m in kept]
+    return [
+        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), str(group_of(m)), -e)
+        for m, e in zip(kept, errors, strict=True)
+    ]
+
+
+def coverage(rows: list[Row], by: str) -> dict[str, tuple[float, float]]:
+    """Return, by kind of row, how many intervals of the other rows held, and their median factor."""
+    if by == "chip":
+        fold = {row.chip: row.chip for row in rows}
+    else:
+        names = sorted({row.group for row in rows})
+        random.Random(3).shuffle(names)
+        fold = {name: str(i % 10) for i, name in enumerate(names)}
+    seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for one in sorted(set(fold.values())):
+        level = LEVEL_CHIPS if by == "chip" else LEVEL
+        factors = table((row for row in rows if fold[getattr(row, by)] != one), level=level)
+        check(seen, [row for row in rows if fold[getattr(row, by)] == one], factors)
+    return {kind: summary(pairs) for kind, pairs in seen.items()}
+
+
+def check(seen: dict, rows: list[Row], factors: dict) -> None:
+    for row in rows:
+        group = factors.get(row.question)
+        if group:
+            low, high = next(group[cell] for cell in row.cells() if cell in group)
+            seen[row.kind].append((low <= math.exp(row.error) <= high, math.sqrt(high / low)))
+
+
+def summary(pairs: list[tuple[bool, float]]) -> tuple[float, float]:
+    return sum(held for held, _ in pairs) / len(pairs), median(factor for _, factor in pairs)
+
+
+def spatial(folder: Path) -> dict[str, tuple[float, float]]:
+    """Return the factors of wafers without speculation, by question; an LPU is told as served."""
+    rows = [
+        m
+        for m in read_csv(folder / "measurements_sram.csv")
+        if m.hardware.startswith("wse") and m.spec_decode == "false"
+    ]
+    kept, _ = calibrate.usable(rows)
+    found: dict[str, list[float]] = defaultdict(list)
+    for m in kept:
+        found[SPATIAL_QUESTIONS.get(m.mode, "decode")].append(-calibrate.log_error(m))
+    return {question: bounds(errors) for question, errors in sorted(found.items())}
+
+
+def shipped_constants() -> None:
+    """Leave the priors: what follows is predicted with the constants that ship."""
+    os.environ.pop("ROOFLINE_PATH", None)
+    from roofline import row as rows
+
+    for cached in (rows.system_of, catalog.class_defaults):
+        cached.cache_clear()
 
 
 def main() -> None:
-    folder, configurations, chips = sys.argv[1:4]
-    calibrated, transferred = read(configurations), read(chips)
-    rows = [m for m in read_csv(Path(folder) / "measurements.csv") if not excluded(m)]
-    kept, _ = calibrate.usable(sample(rows, 3))
-    prior = [(QUESTIONS.get(kind_of(m), "decode"), m.hardware, m.engine, calibrate.log_error(m)) for m in kept]
-    known = defaultdict(int)
-    for _, chip, engine, _ in calibrated:
-        known["chip", chip] += 1
-        known["engine", engine] += 1
+    folder, files = Path(sys.argv[1]), dict(zip(("configurations", "chips", "models", "sources"), sys.argv[2:]))
+    measured = read_csv(folder / "measurements.csv") + read_csv(folder / "step_times.csv")
+    known = {m.id: m for m in measured}
+    left_out = {what: read(path, known) for what, path in files.items()}
+    prior = predicted(sample([m for m in measured if not excluded(m)], 3))
+    shipped_constants()
+    pools = [row for row in predicted([m for m in measured if m.mode == "disagg"]) if "pools" in row.kind]
+    young = predicted([m for m in measured if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
+
+    fitted = left_out["configurations"]
+    chips, engines = Counter(row.chip for row in fitted), Counter(row.engine for row in fitted)
+    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in fitted if engines[row.engine] >= 8}
+    tables = {
+        "calibrated": table(fitted),
+        "transferred": table(left_out["chips"], level=LEVEL_CHIPS),
+        "spec-sheet": table(prior, sys.maxsize),
+    }
+    for word in WORDS:
+        tables[word] |= table(pools, sys.maxsize)
+    for question, factors in table(young, sys.maxsize).items():
+        tables["transferred"].setdefault(question, {})["elsewhere"] = factors["any"]
     lines = [
         "# Made by bench/make_intervals.py; do not edit.",
         'note = "Factors on a predicted time: nine in ten held-out measured times lay between them."',
-        f"chips = {json.dumps(sorted(name for (what, name), n in known.items() if what == 'chip' and n >= 8))}",
-        f"engines = {json.dumps(sorted(name for (what, name), n in known.items() if what == 'engine' and n >= 8))}",
+        f"chips = {json.dumps(sorted(name for name, n in chips.items() if n >= 8))}",
+        f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= 8))}",
+        f"engine_vendors = {json.dumps(sorted(vendors))}",
+        "",
+        "[spatial]",
+        *(f"{question} = {list(pair)}" for question, pair in spatial(folder).items()),
     ]
-    for question in ("decode", "prefill", "tpot", "ttft", "throughput", "static", "kernel"):
-        lines += ["", f"[{question}]"]
-        by_engine = defaultdict(list)
-        for q, _, engine, error in calibrated:
-            if q == question:
-                by_engine[engine].append(error)
-        own = {engine for engine, e in by_engine.items() if len(e) >= ENOUGH and len(by_engine) > 1}
-        for word, found in (("calibrated", calibrated), ("transferred", transferred), ("spec-sheet", prior)):
-            errors = [e for q, _, engine, e in found if q == question and engine not in own]
-            if len(errors) < 20:
-                errors = [e for q, _, _, e in found if q == question]
-            if len(errors) < 20:
-                errors = [e for q, _, _, e in prior if q == question]
-            if question == "kernel" and not errors:
-                # Kernel timings are of chips that are all fitted: another chip is taken to be as far off as a step.
-                errors = [1.5 * e for q, _, _, e in calibrated if q == question]
-            lines.append(f"{word} = {bounds(errors)}")
-        groups = defaultdict(list)
-        for q, chip, engine, error in calibrated:
-            if q == question:
-                groups[f"{chip} {engine}"].append(error)
-        lines += [f'"{name}" = {bounds(e)}' for name, e in sorted(groups.items()) if len(e) >= ENOUGH]
-        lines += [f'"{engine}" = {bounds(by_engine[engine])}' for engine in sorted(own)]
+    for question in dict.fromkeys(QUESTIONS.values()):
+        for word in WORDS:
+            factors = tables[word].get(question, {})
+            lines += ["", f"[{question}.{word}]", *(f'"{cell}" = {list(pair)}' for cell, pair in factors.items())]
     (ROOT / "calibration" / "intervals.toml").write_text("\n".join(lines) + "\n")
-    held_out(configurations, chips)
+    write_held_out(left_out, pools)
 
 
-def held_out(configurations: str, chips: str) -> None:
-    """Write calibration/held_out.csv: the errors on what was left out, by kind of row."""
-    found = ["left_out,kind,n,median_absolute_error,bias"]
-    for what, path in (("configurations", configurations), ("chips", chips)):
-        groups = defaultdict(list)
-        for line in Path(path).read_text().splitlines():
-            _, kind, *_, error = json.loads(line)
-            groups[kind].append(error)
-        for kind, errors in sorted(groups.items()):
-            wrong = median(abs(math.expm1(e)) for e in errors)
-            found.append(f'{what},"{kind}",{len(errors)},{wrong:.3f},{math.exp(median(errors)):.3f}')
+def write_held_out(left_out: dict[str, list[Row]], pools: list[Row]) -> None:
+    """Write calibration/held_out.csv: errors and interval coverage on what was left out, by kind of row."""
+    found = ["left_out,kind,n,median_absolute_error,bias,interval_coverage,interval_factor"]
+    for what, rows in left_out.items():
+        if what in ("configurations", "chips"):
+            held = coverage(rows, "chip" if what == "chips" else "group")
+        else:
+            seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+            check(seen, rows, table(left_out["configurations"]))
+            held = {kind: summary(pairs) for kind, pairs in seen.items()}
+        found += _lines(what, rows, held)
+    found += _lines("never fitted", pools, coverage(pools, "group"))
     (ROOT / "calibration" / "held_out.csv").write_text("\n".join(found) + "\n")
     print("\n".join(found))
+
+
+def _lines(what: str, rows: list[Row], held: dict[str, tuple[float, float]]) -> list[str]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.kind].append(row.error)
+    lines = []
+    for kind, errors in sorted(groups.items()):
+        wrong, share, factor = median(abs(math.expm1(-e)) for e in errors), *held.get(kind, (math.nan, math.nan))
+        bias = math.exp(-median(errors))
+        lines.append(f'{what},"{kind}",{len(errors)},{wrong:.3f},{bias:.3f},{share:.3f},{factor:.3f}')
+    return lines
 
 
 if __name__ == "__main__":

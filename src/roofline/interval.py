@@ -1,9 +1,11 @@
 """How wrong a prediction may be: a 90 % interval from errors on rows that no fit had seen.
 
-Split-conformal: for each class of question and each degree of familiarity (chip and engine fitted, one of them, none)
-the interval is the range that held nine in ten of the held-out ratios of measured to predicted time, for a pair of chip
-and engine, or an engine, of its own where enough of its rows were held out. The factors are in
-calibration/intervals.toml, written by ``bench/make_intervals.py``.
+Split-conformal by group [1]_: for each class of question and each degree of familiarity (chip and engine fitted, one of
+them, none) the interval is the shortest range that held nine in ten of the held-out ratios of measured to predicted
+time, in the finest group that has enough of them: chip, engine and kind of FFN, down to all. Experts have a group of
+their own because routing and their small matrices are what a step is least sure of. The factors are in
+calibration/intervals.toml, written by ``bench/make_intervals.py``; whether they hold, on rows that neither fit nor
+interval has seen, is in docs/accuracy.md.
 
 References
 ----------
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from roofline import catalog
 
 if TYPE_CHECKING:
+    from roofline.specs.model import Model
     from roofline.system import System
 
 
@@ -45,24 +48,48 @@ def _table() -> dict[str, Any]:
     return catalog.parse_toml(catalog.read_text(path), str(path))
 
 
+#: Degrees of familiarity, closest first.
+WORDS = ("calibrated", "transferred", "spec-sheet")
+
+
 def familiarity(system: System) -> str:
     """Return whether the fit has seen the chip and the engine of a system, one of them, or neither."""
     table = _table()
-    known = (system.names[0] in table["chips"]) + (system.names[2].partition("@")[0] in table["engines"])
-    return ("spec-sheet", "transferred", "calibrated")[known]
+    known = (system.names[0] in table["chips"]) + (_engine(system) in table["engines"])
+    return WORDS[2 - known]
 
 
-def _spatial(system: System) -> Interval:
+def _engine(system: System) -> str:
+    return system.names[2].partition("@")[0]
+
+
+def ffn_kind(model: Model) -> str:
+    """Return ``moe`` where layers route tokens to experts, else ``dense``."""
+    return "moe" if any(ffn.kind == "moe" for ffn in model.ffns.values()) else "dense"
+
+
+def cells(chip: str, engine: str, ffn: str, elsewhere: bool) -> list[str]:
+    """Return the groups whose factors may stand for a system, finest first.
+
+    `elsewhere` is an engine on chips of a vendor that it was not fitted on: such ports have kernels of their own.
+    """
+    own = [f"{chip} {engine} {ffn}", f"{engine} {ffn}", f"{chip} {engine}", engine, "any"]
+    return ["elsewhere", *own] if elsewhere else own
+
+
+def _spatial(system: System, question: str) -> Interval:
     """Return the interval of a wafer or LPU without speculation.
 
-    The constants were fitted to another generation of the chip; the two readings of that time lie within 8 % without
-    the fixed time per token, which was chosen on them, and a research stack's small model a factor 1.8 away.
+    A wafer's is what its published points without speculation show; its decode constants were fitted to another
+    generation, whose two readings of that time lie within 8 % without the fixed time per token.
     """
     engine = system.engine.spatial
     if engine is not None and engine.layer_dense is not None and engine.served_range is not None:
         return Interval(1.0 / engine.served_range.value, engine.served_range.value, "calibrated")
-    known = system.names[0] in ("wse2", "wse3")
-    return Interval(0.8, 1.25, "calibrated") if known else Interval(0.5, 2.0, "spec-sheet")
+    if system.names[0] not in ("wse2", "wse3"):
+        return Interval(0.5, 2.0, "spec-sheet")
+    low, high = _table()["spatial"].get(question, (0.8, 1.25))
+    return Interval(min(low, 0.8), max(high, 1.25), "calibrated")
 
 
 def interval(system: System, question: str) -> Interval | None:
@@ -72,15 +99,16 @@ def interval(system: System, question: str) -> Interval | None:
     ----------
     system : System
     question : str
-        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput``, ``static`` or ``kernel``.
+        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput``, ``static``, ``kernel``, ``pool_tpot`` or
+        ``pool_ttft``.
     """
     if system.engine.ideal:
         return None
     if system.spatial:
-        return _spatial(system)
-    confidence = familiarity(system)
-    factors = _table()[question]
-    pair = f"{system.names[0]} {system.names[2].partition('@')[0]}"
-    narrow = factors.get(pair, factors.get(pair.partition(" ")[2])) if confidence == "calibrated" else None
-    low, high = narrow or factors[confidence]
+        return _spatial(system, question)
+    table, confidence = _table(), familiarity(system)
+    elsewhere = f"{_engine(system)} {system.hardware.vendor}" not in table["engine_vendors"]
+    factors = table[question][confidence]
+    groups = cells(system.names[0], _engine(system), ffn_kind(system.model), elsewhere)
+    low, high = next(factors[cell] for cell in groups if cell in factors)
     return Interval(low, high, confidence)

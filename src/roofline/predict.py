@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from roofline import kernel, serving, workload
+from roofline.interval import Interval
 from roofline.lower.table import OVERHEAD, Table
 from roofline.row import SkippedError, batch_of, lengths, request_of, system_of
 
@@ -33,15 +34,14 @@ class Prediction:
         True where more is faster: a rate. False for a time.
     system : System
         What the row was resolved to.
-    low_factor, high_factor : float
-        Spatial chips only: the range of measured over predicted time.
+    served : Interval, optional
+        Spatial chips as served, speculation undisclosed: the range of such services.
     """
 
     value: float
     rising: bool
     system: System
-    low_factor: float = 0.8
-    high_factor: float = 1.25
+    served: Interval | None = None
 
 
 def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Prediction:
@@ -209,7 +209,8 @@ def _spatial(m: Any, system: System) -> Prediction:
     served = serving.as_served(system, batch)
     if m.spec_decode == "false" or served is None:
         return Prediction(1.0 / serving.decode_seconds(system, batch, context), True, system)
-    return Prediction(1.0 / served.seconds, True, system, 1.0 / served.worst, served.worst)
+    worst = Interval(1.0 / served.worst, served.worst, "calibrated")
+    return Prediction(1.0 / served.seconds, True, system, worst)
 
 
 _PREDICTORS: dict[str, Callable[[Any, System], Prediction]] = {

@@ -97,9 +97,11 @@ QUESTIONS = {
     "first token at low load": "prefill",
     "decode at a fixed batch": "decode",
     "lowest latency": "decode",
-    "TPOT, separate pools": "tpot",
-    "TTFT, separate pools": "ttft",
+    "TPOT, separate pools": "pool_tpot",
+    "TTFT, separate pools": "pool_ttft",
 }
+#: The same for a wafer or LPU, by mode.
+SPATIAL_QUESTIONS = {"prefill_only": "prefill", "static_batch": "static", "pipeline_full": "static"}
 
 
 def shipped() -> list[Measurement]:
@@ -119,13 +121,11 @@ def check(m: Measurement) -> Checked:
         return Checked(m, skipped=str(error))
     if not (math.isfinite(p.value) and p.value > 0):
         return Checked(m, skipped="the prediction is not a finite positive number")
-    if p.system.spatial:
-        low, high, confidence = p.low_factor, p.high_factor, "calibrated"
-    else:
-        found = interval(p.system, QUESTIONS.get(kind_of(m), "decode"))
-        if found is None:
-            return Checked(m, p.value)
-        low, high, confidence = found.low, found.high, found.confidence
+    questions, key = (SPATIAL_QUESTIONS, m.mode) if p.system.spatial else (QUESTIONS, kind_of(m))
+    found = p.served or interval(p.system, questions.get(key, "decode"))
+    if found is None:
+        return Checked(m, p.value)
+    low, high, confidence = found.low, found.high, found.confidence
     # Factors are on time; a rate is the other way round.
     bounds = (p.value / high, p.value / low) if p.rising else (p.value * low, p.value * high)
     return Checked(m, p.value, *bounds, confidence=confidence)
