@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roofline.evaluate import marked, open_requests, pricing
+from roofline.lengths import Lengths, fixed, mixed
 from roofline.report.record import Pricing, Record, clean, inputs, money_part, with_interval
 from roofline.resolve import Request, resolve
 
@@ -29,6 +30,22 @@ class Promise:
     tpot: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """Memory tiers beyond the one that holds the KV cache, by index; None: not used.
+
+    Attributes
+    ----------
+    hit : int or None
+        Holds cached prefixes, which are loaded before prefill.
+    spill : int or None
+        Holds the cache of sequences that the nearest memory has no room for.
+    """
+
+    hit: int | None = None
+    spill: int | None = None
+
+
 def serve(
     requests: Iterable[Request],
     inputs: Sequence[int],
@@ -40,6 +57,8 @@ def serve(
     usd_per_hour: float | None = None,
     basis: str | None = None,
     utilisation: float = 1.0,
+    lengths: Sequence[Lengths] | None = None,
+    tiers: Tiers | None = None,
 ) -> list[Record]:
     """Return what users of a service see, one record per request, lengths and load.
 
@@ -55,17 +74,22 @@ def serve(
         Adds whether the mean keeps it, and the requests per second that do.
     speculation : Speculation, optional
         Tokens drafted per step and accepted.
+    lengths : sequence of Lengths, optional
+        Lengths that vary from request to request, instead of `inputs`, `answers` and `cache_hit`.
+    tiers : Tiers, optional
+        Where caches lie that are not in the nearest memory.
     """
     records: list[Record] = []
+    if lengths is None:
+        lengths = [fixed(isl, osl, cache_hit) for isl in inputs for osl in answers]
     for asked in requests:
         for request, end in open_requests(asked):
-            for isl in inputs:
-                for osl in answers:
-                    system = resolve(request, 1.0, float(isl + osl))
-                    price = pricing(system, usd_per_hour, basis, utilisation)
-                    for kind, size in loads:
-                        record = _served(system, kind, size, isl, osl, cache_hit, price, promise, speculation)
-                        records.append(marked(clean(record), asked, end))
+            for one in lengths:
+                system = resolve(request, 1.0, one.isl + one.osl)
+                price = pricing(system, usd_per_hour, basis, utilisation)
+                for kind, size in loads:
+                    record = _served(system, kind, size, one, tiers or Tiers(), price, promise, speculation)
+                    records.append(marked(clean(record), asked, end))
     return records
 
 
@@ -73,9 +97,8 @@ def _served(
     system: System,
     kind: str,
     size: float | None,
-    isl: int,
-    osl: int,
-    cache_hit: float,
+    lengths: Lengths,
+    tiers: Tiers,
     price: Pricing,
     promise: Promise | None,
     speculation: Speculation | None,
@@ -84,50 +107,46 @@ def _served(
     from roofline.interval import interval
 
     record = inputs(system, "predicted" if not system.spatial else "no_speculation")
-    record |= {"load": kind, "isl": isl, "osl": osl, "cache_hit": cache_hit, "warnings": list(system.warnings)}
+    isl, osl, one = round(lengths.isl, 6), round(lengths.osl, 6), lengths.alike
+    hit = round(lengths.mean(lambda item: item.past) / isl, 9)
+    record |= {"load": kind, "isl": isl, "osl": osl, "cache_hit": hit, "warnings": list(system.warnings)}
+    record |= {"lengths": lengths.words} if len(lengths.items) > 1 else {}
     record |= {"concurrency": size} if kind == "concurrency" else {"batch": size} if kind == "static_batch" else {}
-    limit = workload.batch_limit(system, isl, osl)
+    limit = workload.batch_limit(system, one.isl, one.osl)
     record |= {"fits": system.memory.fits(1.0, isl + osl), "max_batch": limit, "context_tokens": isl + osl}
     if not record["fits"]:
         return record
-    past = cache_hit * isl
-    if kind == "rate":
-        assert size is not None
-        found = workload.open_loop(system, size, isl, osl, past, speculation)
-        if found is None:
-            note = f"{size:g} requests per second is more than one copy serves; it needs more copies"
-            return record | {"rate_requests_per_second": size, "warnings": [*record["warnings"], note]}
-        service = found
-    elif kind == "concurrency":
-        service = workload.closed_loop(system, size or 1.0, isl, osl, past, speculation)
-    elif kind == "static_batch":
-        service = workload.static_batch(system, size or 1.0, isl, osl, speculation)
-    else:
-        service = workload.saturated(system, isl, osl, None, speculation)
+    found = mixed(system, kind, size, lengths, speculation, tiers.hit, tiers.spill)
+    if found is None:
+        note = f"{size:g} requests per second is more than one copy serves; it needs more copies"
+        return record | {"rate_requests_per_second": size, "warnings": [*record["warnings"], note]}
+    service = found.service
     out = service.output_tokens_per_second
     record |= {
         "batch": service.batch,
-        "ttft_seconds": service.ttft,
+        "ttft_seconds": found.ttft,
         "tpot_seconds": service.tpot,
-        "request_seconds": service.latency,
+        "request_seconds": found.latency,
         "requests_per_second": service.requests_per_second,
         "tokens_per_second_per_user": 1.0 / service.tpot,
         "tokens_per_second": out,
         "tokens_per_second_per_chip": out / system.deployment.chips,
     }
     if kind in ("concurrency", "rate"):
-        record |= {f"ttft_p{q}_seconds": service.ttft_percentile(q / 100.0) for q in (50, 90, 99)}
+        for q in (50, 90, 99):
+            record[f"ttft_p{q}_seconds"] = found.ttft_percentile(q / 100.0)
+            record[f"request_p{q}_seconds"] = found.request_percentile(q / 100.0)
     if promise is not None:
         record |= _kept(record, promise)
         if promise.ttft is not None or promise.tpot is not None:
-            record["goodput_requests_per_second"] = service.goodput(promise.ttft, promise.tpot)
+            record["goodput_requests_per_second"] = found.goodput(promise.ttft, promise.tpot)
     if speculation is not None:
         record |= {"drafted_tokens": speculation.drafted, "accepted_tokens_per_step": speculation.accepted}
     record |= money_part(system, out, price, "usd_per_million_output_tokens")
     tokens = {k: v for k, v in record.items() if k not in ("ttft_seconds",)}
     question = {"static_batch": "static", "saturated": "throughput"}.get(kind, "tpot")
     record |= with_interval(tokens, interval(system, question))
-    first = with_interval({"ttft_seconds": service.ttft}, interval(system, "ttft"))
+    first = with_interval({"ttft_seconds": found.ttft}, interval(system, "ttft"))
     return record | {k: v for k, v in first.items() if k != "confidence"}
 
 

@@ -13,7 +13,21 @@ from roofline.specs.workload import Lengths, Workload
 
 
 def read_trace(path: Path) -> Workload:
-    """Return the profile of a trace.
+    """Return the profile of a trace; see `read_requests` for the file."""
+    requests = read_requests(path)
+    inputs, outputs, cached = (list(column) for column in zip(*requests))
+    return Workload(
+        name=path.name,
+        source=f"{path.name}: {len(inputs):,} requests",
+        kind="measured",
+        isl=_lengths(inputs),
+        osl=_lengths(outputs),
+        cache_hit=Figure(sum(cached) / sum(inputs)),
+    )
+
+
+def read_requests(path: Path) -> list[tuple[float, float, float]]:
+    """Return (isl, osl, cached) of each request of a trace [tokens].
 
     Parameters
     ----------
@@ -30,26 +44,17 @@ def read_trace(path: Path) -> Workload:
     missing = [name for name in ("isl", "osl") if name not in names]
     if missing:
         raise RooflineError(f"{path}: column {missing[0]} is missing; a trace has columns isl, osl and maybe cached")
-    inputs, outputs, cached = [], [], []
+    requests = []
     for row in reader:
         where = f"{path}: line {reader.line_num}"
         isl, osl = _tokens(row, "isl", where), _tokens(row, "osl", where)
         hit = _tokens(row, "cached", where) if row.get("cached") else 0.0
         if hit > isl:
             raise RooflineError(f"{where}: cached: {hit:,.0f} is more than the {isl:,.0f} input tokens of the request")
-        inputs.append(isl)
-        outputs.append(osl)
-        cached.append(hit)
-    if not inputs or sum(inputs) == 0 or sum(outputs) == 0:
+        requests.append((isl, osl, hit))
+    if not requests or sum(r[0] for r in requests) == 0 or sum(r[1] for r in requests) == 0:
         raise RooflineError(f"{path}: no requests with input and output in this trace")
-    return Workload(
-        name=path.name,
-        source=f"{path.name}: {len(inputs):,} requests",
-        kind="measured",
-        isl=_lengths(inputs),
-        osl=_lengths(outputs),
-        cache_hit=Figure(sum(cached) / sum(inputs)),
-    )
+    return requests
 
 
 def _tokens(row: dict[str, str | None], name: str, where: str) -> float:

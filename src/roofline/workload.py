@@ -174,21 +174,33 @@ def host(system: System, isl: float) -> float:
 
 
 def closed_loop(
-    system: System, users: float, isl: float, osl: float, past: float = 0.0, speculation: Speculation | None = None
+    system: System,
+    users: float,
+    isl: float,
+    osl: float,
+    past: float = 0.0,
+    speculation: Speculation | None = None,
+    spill: System | None = None,
 ) -> Service:
     """Return the service of `users` that each send their next request when the last one is answered.
 
     Each request is prefilled once and then takes part in `osl` - 1 decode steps; while it does, every other request of
     the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``, and a token waits for the prefills
     that fall between two steps. `past` tokens of the prompt are cached already and need no prefill.
+    With `spill`, the same deployment with its cache in a further tier, sequences beyond the room of the nearest memory
+    decode too, each step reading their cache over that tier's link.
     """
-    limit = batch_limit(system, isl, osl)
+    limit = room = batch_limit(system, isl, osl)
+    if spill is not None:
+        limit = min(room + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
     n = max(1.0, min(users, limit))
     prefill = serving.prefill_seconds(system, 1.0, max(1.0, isl - past), past)
     together = max(1.0, n / system.deployment.dp)
     # Attention-DP ranks prefill side by side.
     work = serving.prefill_seconds(system, n, max(1.0, isl - past), past) / n
     step = mean_decode(system, n, isl, osl, speculation)
+    if spill is not None and n > room:
+        step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
     steps = max(1.0, osl - 1.0)
     tpot = step + (n - 1.0) * work / steps
     cycle = n * work + steps * step
@@ -205,11 +217,16 @@ def closed_loop(
 
 
 def saturated(
-    system: System, isl: float, osl: float, batch: float | None = None, speculation: Speculation | None = None
+    system: System,
+    isl: float,
+    osl: float,
+    batch: float | None = None,
+    speculation: Speculation | None = None,
+    past: float = 0.0,
 ) -> Service:
     """Return the service of a queue that is never empty: the batch is what cache and engine allow."""
     n = batch_limit(system, isl, osl) if batch is None else max(1.0, min(batch, batch_limit(system, isl, osl)))
-    work = serving.prefill_seconds(system, n, isl)
+    work = serving.prefill_seconds(system, n, max(1.0, isl - past), past)
     step = mean_decode(system, n, isl, osl, speculation)
     steps = max(1.0, osl - 1.0)
     cycle = work + steps * step

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import click
 
-from roofline import axes, service
+from roofline import axes, catalog, lengths, service
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
+from roofline.lengths import Lengths
+from roofline.specs.workload import Lengths as Profile
+from roofline.trace import read_requests
 from roofline.workload import Speculation
 
 
@@ -20,7 +25,12 @@ from roofline.workload import Speculation
 @click.option("--concurrency", help="Users that each send their next request when the last is answered: 1,2,4..256.")
 @click.option("--rate", type=float, help="Requests per second that arrive whatever the service does.")
 @click.option("--static", "static", help="One fixed batch of so many requests.")
-@click.option("--cache-hit", type=float, default=0.0, show_default=True, help="Share of the prompt that is cached.")
+@click.option("--spread", help="Lengths vary around --isl and --osl: uniform:0.2 (±20 %) or lognormal:0.8 (σ).")
+@click.option("--profile", help="Lengths of a workload profile, lognormal; `roofline workload list` shows them.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Lengths of a CSV of requests: isl, osl, maybe cached.")
+@click.option("--cache-hit", type=float, help="Share of the prompt that is cached; the profile's, else 0.")
+@click.option("--hit-tier", type=int, help="Memory tier that cached prefixes are loaded from (0 = nearest, no load).")
+@click.option("--spill-tier", type=int, help="Memory tier of caches that the nearest has no room for: they decode too.")
 @click.option("--drafted", type=int, help="Speculation: tokens drafted per step.")
 @click.option("--accepted", type=float, help="Speculation: tokens a step yields in the mean, from 1 to drafted + 1.")
 @shared.promise_options
@@ -32,7 +42,12 @@ def serve_command(
     concurrency: str | None,
     rate: float | None,
     static: str | None,
-    cache_hit: float,
+    spread: str | None,
+    profile: str | None,
+    trace: Path | None,
+    cache_hit: float | None,
+    hit_tier: int | None,
+    spill_tier: int | None,
     drafted: int | None,
     accepted: float | None,
     ttft: float | None,
@@ -45,18 +60,17 @@ def serve_command(
 
     \b
     roofline serve --hw h100 --model llama-3.3-70b --weights fp8 --isl 1k --osl 1k --concurrency 1,2,4..256
+    roofline serve --hw h200 --model llama-3.3-70b --weights fp8 --profile chat --rate 2 --ttft 1s --tpot 40ms
     roofline serve --hw b200 --model gpt-oss-120b --isl 8k --osl 1k --rate 2 --tpot 20ms --ttft 2s
     """
     price = shared.money(options)
     requests = list(shared.requests(options))
-    inputs, answers = axes.counts(isl, "--isl"), axes.counts(osl, "--osl")
+    mixes = _lengths(isl, osl, spread, profile, trace, cache_hit)
     given = [name for name, value in (("--concurrency", concurrency), ("--rate", rate), ("--static", static)) if value]
     if len(given) > 1:
         raise RooflineError(f"{given[0]} and {given[1]} are different loads; give one of them")
     if rate is not None and not 0 < rate < 1e9:
         raise RooflineError(f"--rate: {rate} is out of range; it must be above 0")
-    if not 0 <= cache_hit < 1:
-        raise RooflineError(f"--cache-hit: {cache_hit} is out of range; it must be at least 0 and below 1")
     speculation = _speculation(drafted, accepted)
     loads: list[tuple[str, float | None]] = [("saturated", None)]
     if concurrency:
@@ -65,21 +79,67 @@ def serve_command(
         loads = [("static_batch", float(size)) for size in axes.counts(static, "--static")]
     elif rate is not None:
         loads = [("rate", rate)]
-    shared.check_size(len(requests) * len(inputs) * len(answers) * len(loads))
+    if static and any(len(one.items) > 1 for one in mixes):
+        raise RooflineError("--static is one batch of one length; leave out --spread, --profile and --trace")
+    if spill_tier is not None and not concurrency:
+        raise RooflineError("--spill-tier is for --concurrency: users beyond the room of the nearest memory")
+    shared.check_size(len(requests) * len(mixes) * len(loads))
     slo = service.Promise(ttft, tpot)
     records = service.serve(
         requests,
-        inputs,
-        answers,
+        (),
+        (),
         loads,
-        cache_hit,
+        0.0,
         slo,
         speculation,
         price.usd_per_hour,
         price.basis,
         price.utilisation,
+        mixes,
+        service.Tiers(hit_tier, spill_tier),
     )
     emit("serve", records, **options)
+
+
+def _lengths(
+    isl: str, osl: str, spread: str | None, profile: str | None, trace: Path | None, hit: float | None
+) -> list[Lengths]:
+    """Read how long requests are."""
+    given = [name for name, value in (("--spread", spread), ("--profile", profile), ("--trace", trace)) if value]
+    if len(given) > 1:
+        raise RooflineError(f"{given[0]} and {given[1]} each describe the lengths; give one of them")
+    if hit is not None and not 0 <= hit < 1:
+        raise RooflineError(f"--cache-hit: {hit} is out of range; it must be at least 0 and below 1")
+    if trace is not None:
+        requests = read_requests(trace)
+        if hit is not None:
+            requests = [(i, o, hit * i) for i, o, _ in requests]
+        return [lengths.observed(requests, f"{trace.name}: {len(requests):,} requests")]
+    if profile is not None:
+        spec = catalog.workload(profile)
+        share = spec.cache_hit.value if hit is None else hit
+        return [lengths.lognormal(spec.isl.mean.value, spec.osl.mean.value, _sigma(spec.isl), _sigma(spec.osl), share)]
+    points = [(i, o, hit or 0.0) for i in axes.counts(isl, "--isl") for o in axes.counts(osl, "--osl")]
+    if spread is None:
+        return [lengths.fixed(*point) for point in points]
+    shape, _, text = spread.partition(":")
+    try:
+        width = float(text)
+    except ValueError:
+        width = math.nan
+    if shape == "uniform" and 0 <= width <= 1:
+        return [lengths.uniform(i, o, width, share) for i, o, share in points]
+    if shape == "lognormal" and 0 <= width <= 3:
+        return [lengths.lognormal(i, o, width, width, share) for i, o, share in points]
+    raise RooflineError(f"--spread {spread!r}: write uniform:R with R from 0 to 1, or lognormal:S with S from 0 to 3")
+
+
+def _sigma(profile: Profile) -> float:
+    """Return the σ of a lognormal with a profile's median and mean: σ² = 2 ln(mean / median)."""
+    if profile.p50 is None or profile.p50.value >= profile.mean.value:
+        return 0.0
+    return math.sqrt(2.0 * math.log(profile.mean.value / profile.p50.value))
 
 
 def _speculation(drafted: int | None, accepted: float | None) -> Speculation | None:

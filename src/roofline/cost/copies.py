@@ -10,8 +10,8 @@ from roofline import serving, workload
 from roofline.cost import energy
 from roofline.cost.accounting import Tokens
 from roofline.cost.fleet import AVERAGE_TO_PEAK
-from roofline.errors import RooflineError
 from roofline.lower.table import LINK
+from roofline.tiers import load_rate
 
 if TYPE_CHECKING:
     from roofline.system import System
@@ -206,20 +206,6 @@ def busy_shares(system: System, phase: str, batch: float, new: float, past: floa
     compute = sum(min(part.compute_seconds, part.seconds) for part in local)
     memory = sum(min(part.memory_seconds, part.seconds) for part in local)
     return compute / whole, memory / whole
-
-
-def load_rate(system: System, tier: int) -> float:
-    """Return how fast cached prefixes come into the nearest memory of all chips [B/s]; infinite if they are there."""
-    tiers = system.hardware.memory
-    if not 0 <= tier < len(tiers):
-        names = ", ".join(f"{number} {one.name}" for number, one in enumerate(tiers))
-        raise RooflineError(f"--hit-tier: {system.hardware.name} has no memory tier {tier} (it has: {names})")
-    if tier == system.deployment.kv_tier:
-        return math.inf
-    bandwidth = tiers[tier].bandwidth
-    if bandwidth is None:
-        raise RooflineError(f"--hit-tier: no bandwidth is known of {tiers[tier].name} of {system.hardware.name}")
-    return bandwidth.value * system.deployment.chips
 
 
 def decode_only(system: System, load: Load, rules: Rules) -> Rated:

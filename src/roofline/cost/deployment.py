@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roofline.cost.accounting import Rent, Tokens, per_pool, time_share
-from roofline.cost.copies import draw, load_rate
+from roofline.cost.copies import draw
 from roofline.cost.fleet import Fleet, Hit, fleet, hit_cost
+from roofline.tiers import load_rate
 
 if TYPE_CHECKING:
     from roofline.cost.copies import Load, Rated, Rules
