@@ -88,8 +88,8 @@ def test_compare_puts_retail_beside_cost_beside_electricity() -> None:
     (r,) = records(*args)
     for kind, joules in (("input", "joules_per_input_token"), ("output", "joules_per_token")):
         cost, price = float(r[f"usd_per_million_{kind}_tokens"]), float(r[f"retail_usd_per_million_{kind}_tokens"])  # type: ignore[arg-type]
-        # $/M = J/token x 0.0929 $/kWh / 3.6e6 J/kWh x 1e6
-        power = float(r[joules]) * 0.0929 / 3.6  # type: ignore[arg-type]
+        # $/M = J/token x PUE 1.2 x 0.0929 $/kWh / 3.6e6 J/kWh x 1e6
+        power = float(r[joules]) * 1.2 * 0.0929 / 3.6  # type: ignore[arg-type]
         assert r[f"electricity_usd_per_million_{kind}_tokens"] == pytest.approx(power)
         assert power < cost
         assert r[f"gross_margin_{kind}"] == pytest.approx(1 - cost / price)

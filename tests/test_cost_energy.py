@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roofline import catalog
+from roofline import catalog, evaluate, service
 from roofline.cost import energy
-from roofline.cost.copies import Load, Rules, busy_shares, rated
+from roofline.cost.copies import Load, Rules, rated
 from roofline.cost.deployment import aggregated
 from roofline.cost.owner import Terms
+from roofline.cost.power import busy_shares
 from roofline.report.costs import Copies, energy_part, money_part
 from roofline.resolve import Request, resolve
 
@@ -47,6 +48,8 @@ def test_published_electricity_of_inferencex() -> None:
     joules = 2170 / 25_320
     assert joules == pytest.approx(0.086, rel=0.01)
     assert energy.usd_per_million(joules, 0.0929) == pytest.approx(0.0022, rel=0.01)
+    # 0.2778 x J/token x $/kWh: 5.4 J at 9.29 c is $0.14
+    assert energy.usd_per_million(5.4, 0.0929) == pytest.approx(0.139, abs=0.001)
 
 
 def test_chips_with_one_figure_or_none() -> None:
@@ -97,3 +100,27 @@ def test_prefill_draws_more_than_decode() -> None:
     assert prefill[0] > 0.5 > decode[0]
     assert decode[1] > 0.5
     assert H100.busy(*prefill) > H100.busy(*decode)
+
+
+def test_one_figure_of_electricity_for_points_services_and_loads() -> None:
+    # A point of price compare and the decode phase of a load are the same steps, so the same joules per output token.
+    context, batch, osl = 8192, 64, 2
+    request = Request("b200", "gpt-oss-120b")
+    [point] = evaluate.decode([request], [batch], [context])
+    copy = rated(resolve(request, 1.0, 8192.0), Load(context, osl), Rules(batch=batch))
+    chips = copy.system.deployment.chips
+    assert copy.decode.watts is not None
+    # One step serves osl - 1 = 1 token of each of 64; the service's mean context is the prompt and half the answer.
+    joules = copy.decode.watts * chips * copy.decode.seconds
+    assert joules == pytest.approx(point["joules_per_token"], rel=0.01)
+    # The same machine under a load draws between the two phases.
+    [served] = service.serve([request], [context], [256], [("concurrency", 64.0)])
+    [prompt] = evaluate.prefill([request], [64], [context])
+    assert point["watts"] * (1 - 0.01) <= served["watts"] <= prompt["watts"] * (1 + 0.01)
+
+
+def test_idle_time_costs_electricity_too() -> None:
+    # Half the time idle: the idle floor is paid for twice over per token.
+    busy, half = (evaluate.decode([Request("h100", "llama-3.1-8b")], [8], [4096], utilisation=u)[0] for u in (1.0, 0.5))
+    extra = half["joules_per_token"] - busy["joules_per_token"]
+    assert extra == pytest.approx(H100.idle / busy["tokens_per_second"])

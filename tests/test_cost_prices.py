@@ -243,12 +243,6 @@ def test_peak_and_off_peak(shipped: Snapshot) -> None:
     assert quotes.hours(rows, shipped, when("2026-06-30")) == []
 
 
-def test_electricity_of_a_million_tokens() -> None:
-    # 0.2778 x J/token x $/kWh: 5.4 J at 9.29 c is $0.14, 0.12 J x 1.5 overhead $0.0046.
-    assert retail.electricity_usd_per_million(5.4, 0.0929) == pytest.approx(0.139, abs=0.001)
-    assert retail.electricity_usd_per_million(0.18, 0.0929) == pytest.approx(0.0046, abs=0.0001)
-
-
 def test_margin_and_break_even() -> None:
     # Costs $0.20 at utilisation 0.5 and sells at $0.80: margin 75 %, break-even when busy 0.5 x 0.2 / 0.8 = 12.5 %.
     cost = {"usd_per_million_input_tokens": 0.2, "usd_per_million_output_tokens": 5.0}

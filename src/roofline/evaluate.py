@@ -217,6 +217,7 @@ def compare(
                 keep = {"isl": isl, "ttft_seconds": first.get("ttft_seconds")}
                 keep |= {f"ttft_seconds_{end}": first.get(f"ttft_seconds_{end}") for end in ("low", "high")}
                 keep["input_tokens_per_second"] = first.get("tokens_per_second")
+                keep["joules_per_input_token"] = first.get("joules_per_token")
                 keep["usd_per_million_input_tokens"] = first.get("usd_per_million_input_tokens")
                 record = clean(record | keep)
             records.append(record)

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from roofline import serving
+from roofline.cost.power import drawn
 from roofline.evaluate import marked, open_requests, pricing
-from roofline.lengths import Lengths, fixed, mixed
+from roofline.lengths import Item, Lengths, fixed, mixed
 from roofline.report.record import Pricing, Record, clean, inputs, money_part, with_interval
 from roofline.resolve import Request, resolve
 
 if TYPE_CHECKING:
     from roofline.system import System
-    from roofline.workload import Speculation
+    from roofline.workload import Service, Speculation
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,25 @@ def _served(
             record["goodput_requests_per_second"] = found.goodput(promise.ttft, promise.tpot)
     if speculation is not None:
         record |= {"drafted_tokens": speculation.drafted, "accepted_tokens_per_step": speculation.accepted}
-    record |= money_part(system, out, price, "usd_per_million_output_tokens")
+    watts = _watts(system, service, one, price.utilisation)
+    record |= money_part(system, out, price, "usd_per_million_output_tokens", watts)
     tokens = {k: v for k, v in record.items() if k not in ("ttft_seconds",)}
     question = {"static_batch": "static", "saturated": "throughput"}.get(kind, "tpot")
     record |= with_interval(tokens, interval(system, question))
     first = with_interval({"ttft_seconds": found.ttft}, interval(system, "ttft"))
     return record | {k: v for k, v in first.items() if k != "confidence"}
+
+
+def _watts(system: System, service: Service, one: Item, utilisation: float) -> float | None:
+    """Return the mean draw of a service whose steps are prefill and decode by turns [W]."""
+    fresh = max(1.0, one.isl - one.past)
+    reading = drawn(system, "prefill", service.batch, fresh, one.past, utilisation)
+    writing = drawn(system, "decode", service.batch, 1.0, one.isl + 0.5 * one.osl, utilisation)
+    if reading is None or writing is None:
+        return None
+    n = max(1.0, service.batch)
+    share = min(1.0, service.requests_per_second * serving.prefill_seconds(system, n, fresh, one.past) / n)
+    return share * reading + (1.0 - share) * writing
 
 
 def _kept(record: Record, promise: Promise) -> Record:

@@ -12,6 +12,7 @@ from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.cost import prices as price_file
 from roofline.cost import quotes, retail
+from roofline.cost.owner import USD_PER_KWH
 from roofline.errors import RooflineError
 
 _WHEN = (
@@ -144,7 +145,7 @@ def show_command(
 @click.option(
     "--usd-per-kwh",
     type=float,
-    default=retail.USD_PER_KWH,
+    default=USD_PER_KWH,
     show_default=True,
     help=f"Price of electricity ({retail.KWH_SOURCE}).",
 )

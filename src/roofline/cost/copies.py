@@ -10,7 +10,7 @@ from roofline import serving, workload
 from roofline.cost import energy
 from roofline.cost.accounting import Tokens
 from roofline.cost.fleet import AVERAGE_TO_PEAK
-from roofline.lower.table import LINK
+from roofline.cost.power import busy_shares
 from roofline.tiers import load_rate
 
 if TYPE_CHECKING:
@@ -186,26 +186,6 @@ def _divided(system: System, load: Load, rules: Rules, service: Service, kept: b
     if mixed is not None and waiting is not None and loading:
         mixed = (mixed * (every - alone) + waiting * loading) / cached
     return Rated(system, service, Phase(alone, reading), Phase(cached, mixed), Phase(decode, writing), kept)
-
-
-def busy_shares(system: System, phase: str, batch: float, new: float, past: float) -> tuple[float, float]:
-    """Return the shares of a step's time in which arithmetic and memory are busy, at the rates that kernels reach.
-
-    On chips that pin layers to regions every region works on its own token, and both are taken to be busy.
-    """
-    if system.spatial:
-        return 1.0, 1.0
-    if phase == "decode":
-        parts = serving.operations(system.decode, serving.microbatch(system, batch), 1.0, past, 1.0)
-    else:
-        chunk = min(new, serving.prefill_chunk(system))
-        together = max(1.0, min(batch, serving.prefill_chunk(system) / new))
-        parts = serving.operations(system.prefill, together, chunk, past, 1.0)
-    whole = sum(part.seconds for part in parts)
-    local = [part for part in parts if part.bound != LINK]
-    compute = sum(min(part.compute_seconds, part.seconds) for part in local)
-    memory = sum(min(part.memory_seconds, part.seconds) for part in local)
-    return compute / whole, memory / whole
 
 
 def decode_only(system: System, load: Load, rules: Rules) -> Rated:

@@ -29,6 +29,10 @@ HOURS_PER_YEAR = 8766.0
 SERVER_OVER_CHIP = 1.6
 #: All-in watts over the chip's own, where only these are known: the median of the thirteen shipped chips with both.
 SYSTEM_OVER_CHIP = 1.7
+#: US industrial electricity, January 2026 [USD/kWh]: Energy Information Administration, Electric Power Monthly.
+USD_PER_KWH = 0.0929
+#: Power of the site over that of the machines [4]_.
+PUE = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class Terms:
     years: float = 4.0
     wacc: float = 0.10
     residual: float = 0.0
-    usd_per_kwh: float = 0.0929
-    pue: float = 1.2
+    usd_per_kwh: float = USD_PER_KWH
+    pue: float = PUE
     colo: float = 150.0
     opex: float = 0.0
 

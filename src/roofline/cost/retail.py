@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from roofline.cost.energy import usd_per_million
+from roofline.cost.owner import PUE
 from roofline.cost.prices import Row, Snapshot
 from roofline.cost.quotes import When, at, hours, middle, ordinary, quotes
 from roofline.errors import RooflineError
 
-#: US industrial electricity, January 2026 [USD/kWh]: Energy Information Administration, Electric Power Monthly.
-USD_PER_KWH = 0.0929
-#: Where that default is from, for whoever prints it.
+#: Where the default price of electricity is from, for whoever prints it.
 KWH_SOURCE = "EIA, US industrial, 2026-01"
 
 Record = dict[str, Any]
-
-
-def electricity_usd_per_million(joules_per_token: float, usd_per_kwh: float) -> float:
-    """Return the electricity in a million tokens [USD]: J/token x $/kWh / 3.6e6 x 1e6."""
-    return joules_per_token * usd_per_kwh / 3.6e6 * 1e6
 
 
 def margin(cost: float, price: float) -> float | None:
@@ -87,7 +82,7 @@ def retail(snapshot: Snapshot, model: str, when: When, isl: int, provider: str |
     return found
 
 
-def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float) -> Record:
+def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float, pue: float = PUE) -> Record:
     """Return a predicted cost with retail price, electricity, margin and break-even of input and of output.
 
     Parameters
@@ -100,6 +95,8 @@ def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float) -
         [USD/kWh]
     utilisation : float
         Busy share of the paid time that the cost is for.
+    pue : float
+        Power of the site over that of the machines.
 
     Notes
     -----
@@ -108,14 +105,12 @@ def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float) -
     """
     if usd_per_kwh < 0:
         raise RooflineError(f"--usd-per-kwh: {usd_per_kwh} is negative; a price is zero or more")
-    found = cost | sold | {"usd_per_kwh": usd_per_kwh}
-    if "watts" in cost and cost.get("input_tokens_per_second"):
-        found["joules_per_input_token"] = cost["watts"] / cost["input_tokens_per_second"]
+    found = cost | sold | {"usd_per_kwh": usd_per_kwh, "pue": pue}
     for kind, joules in (("input", "joules_per_input_token"), ("output", "joules_per_token")):
         name = f"usd_per_million_{kind}_tokens"
         price, spent = sold[f"retail_{name}"], cost.get(name)
         if joules in found:
-            power = electricity_usd_per_million(found[joules], usd_per_kwh)
+            power = usd_per_million(found[joules] * pue, usd_per_kwh)
             found[f"electricity_{name}"] = power
             if price:
                 found[f"electricity_share_of_retail_{kind}"] = power / price

@@ -129,6 +129,7 @@ def _beside(r: Record) -> list[Block]:
     else:
         rows.append(["predicted cost", "unknown", "", "no published price for this chip; give --usd-per-hour"])
     power = f"${r['usd_per_kwh']:g}/kWh" + (" (EIA, US industrial, 2026-01)" if r["usd_per_kwh"] == 0.0929 else "")
+    power += f", PUE {r['pue']:g}"
     rows.append(line("electricity", each("electricity"), lambda v: f"${significant(v)}", power))
     rows.append(line("electricity / retail", "electricity_share_of_retail_{}", lambda v: f"{v:.1%}", "median price"))
     rows.append(line("gross margin", "gross_margin_{}", lambda v: f"{v:.0%}", "at the median price"))

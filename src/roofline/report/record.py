@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roofline import serving
+from roofline.cost.power import drawn
 from roofline.cost.tokens import usd_per_million
 from roofline.interval import interval
 from roofline.memory import default_engine_limit
@@ -74,8 +75,8 @@ def fit_part(system: System, batch: float, context: float, needed: System | None
     return record
 
 
-def money_part(system: System, tokens_per_second: float, pricing: Pricing, key: str) -> Record:
-    """Return dollars, watts and joules of a rate; `key` names the kind of token."""
+def money_part(system: System, tokens_per_second: float, pricing: Pricing, key: str, watts: float | None) -> Record:
+    """Return dollars, watts and joules of a rate; `key` names the kind of token, `watts` is the mean draw."""
     record: Record = {}
     d = system.deployment
     if pricing.hourly is not None:
@@ -88,9 +89,8 @@ def money_part(system: System, tokens_per_second: float, pricing: Pricing, key: 
         }
         if pricing.hourly.date:
             record["price_date"] = pricing.hourly.date
-    power = system.hardware.power.system or system.hardware.power.chip
-    if power is not None:
-        record |= {"watts": power.value * d.chips, "joules_per_token": power.value * d.chips / tokens_per_second}
+    if watts is not None:
+        record |= {"watts": watts, "joules_per_token": watts / (tokens_per_second * pricing.utilisation)}
     return record
 
 
@@ -117,7 +117,8 @@ def decode_records(
         return [head | fit | tail]
     step = serving.decode_step(system, batch, context)
     record = head | _rates(system, step.seconds, batch) | _efficiency(system, step) | fit
-    record |= money_part(system, batch / step.seconds, pricing, "usd_per_million_output_tokens")
+    watts = drawn(system, "decode", batch, 1.0, context, pricing.utilisation)
+    record |= money_part(system, batch / step.seconds, pricing, "usd_per_million_output_tokens", watts)
     record |= with_interval(record, interval(system, "decode"))
     if system.spatial and not system.engine.ideal:
         record |= _all_users(system, serving.decode_seconds(system, 1.0, context), fit, pricing)
@@ -128,7 +129,7 @@ def decode_records(
     if served is not None:
         record = inputs(system, "as_served") | point | _rates(system, served.seconds, batch, served.factor)
         record |= {"served_factor": served.factor, "served_worst_factor": served.worst} | fit
-        record |= money_part(system, batch / served.seconds, pricing, "usd_per_million_output_tokens")
+        record |= money_part(system, batch / served.seconds, pricing, "usd_per_million_output_tokens", watts)
         one = serving.as_served(system, 1.0)
         assert one is not None
         records.append(record | _all_users(system, one.seconds, fit, pricing) | tail)
@@ -187,7 +188,8 @@ def _all_users(system: System, seconds: float, fit: Record, pricing: Pricing) ->
     """Return what a pipeline gives with every stage busy that the memory has users for."""
     users = min(system.stages, fit["max_batch"])
     total = users / seconds
-    money = money_part(system, total, pricing, "usd_per_million_output_tokens")
+    watts = drawn(system, "decode", users, 1.0, fit["max_context"], pricing.utilisation)
+    money = money_part(system, total, pricing, "usd_per_million_output_tokens", watts)
     record: Record = {"aggregate_users": users, "aggregate_tokens_per_second": total}
     for key in ("usd_per_million_output_tokens", "joules_per_token"):
         if key in money:
@@ -225,7 +227,8 @@ def prefill_records(
         "tokens_per_second_per_chip": total / system.deployment.chips,
     }
     record |= _efficiency(system, step) | fit
-    record |= money_part(system, total, pricing, "usd_per_million_input_tokens")
+    watts = drawn(system, "prefill", batch, tokens, past, pricing.utilisation)
+    record |= money_part(system, total, pricing, "usd_per_million_input_tokens", watts)
     return [record | with_interval(record, interval(system, "prefill")) | tail]
 
 
