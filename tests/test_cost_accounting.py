@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from roofline import lengths
 from roofline.cost.accounting import InferenceX, Rent, Tokens, per_million, per_pool, time_share
 from roofline.cost.breakeven import HOURS_PER_MONTH, ApiPrice, break_even
 from roofline.cost.copies import Load, Rules, decode_only, prefill_only, rated
@@ -239,6 +240,44 @@ def test_pools_in_balance() -> None:
     sized = disaggregated(reader, writer, Load(4383, 1211, 0.563, 0.8, rate=900), 2.0, 1.0)
     assert all(count == int(count) for count in sized.copies.values())
     assert sized.utilisation <= 0.8
+
+
+@pytest.mark.parametrize("utilisation", [1.0, 226.75 / 278])
+def test_deepseek_day_from_predicted_throughput(utilisation: float) -> None:
+    # Published: 608e9 input tokens (56.3 % cached), 168e9 output, 20 to 22 tok/s per user, and 4,989 tokens of context
+    # per output token in the mean; 226.75 nodes in the mean of 278. Requests of a chat differ: the answers of Azure's
+    # conversation trace have sigma = sqrt(2 ln(211 / 129)) = 0.99, DeepSeek-R1's in ServeGen sqrt(2 ln(1527 / 792)) =
+    # 1.15. With sigma 1 and the means that give this context, input attends to more than if all prompts were alike.
+    def of(scale: float) -> lengths.Lengths:
+        return lengths.lognormal(scale * 608, scale * 168, 1.0, 1.0, 0.563)
+
+    one = of(1.0).alike
+    scale = 4989 / (one.isl + 0.5 * one.osl)
+    load = Load(scale * 608, scale * 168, 0.563, lengths=of(scale))
+    assert load.mix.alike.isl + 0.5 * load.osl == pytest.approx(4989, rel=1e-3)
+    reader = prefill_only(
+        resolve(Request("h800", "deepseek-v3", "deepseek", chips=32, tp=1, dp=32, ep=32)), load, Rules()
+    )
+    decode = resolve(Request("h800", "deepseek-v3", "deepseek", chips=144, tp=1, dp=144, ep=144))
+    writer = decode_only(decode, load, Rules(tpot=1 / 21))
+    account = disaggregated(reader, writer, load, 2.0, utilisation)
+    paid = per_million(account.rent, account.tokens)
+    assert paid.all_input == pytest.approx(0.060, rel=0.25)
+    assert paid.output == pytest.approx(0.300, rel=0.25)
+    assert paid.blend == pytest.approx(0.112, rel=0.25)
+    # The day's 0.138 puts the whole prefill pool on uncached input.
+    assert paid.all_input / (1 - 0.563) == pytest.approx(0.138, rel=0.25)
+
+
+def test_a_few_long_prompts_cost_more_than_many_alike() -> None:
+    # Prompts of 1,000 and 3,000 tokens: 0.5 x (1,000^2 + 3,000^2) / 2 = 2.5e6 pairs each, as 2,000 tokens have that
+    # attend to 2.5e6 / 2,000 - 1,000 = 250 before them.
+    mix = lengths.Lengths((lengths.Item(1000, 100, 0, 0.5), lengths.Item(3000, 100, 0, 0.5)))
+    assert (mix.prompt.isl, mix.prompt.past) == (2250, 250)
+    wide = lengths.lognormal(8192, 256, 1, 1)
+    even, varied = (rated(SYSTEM, Load(8192, 256, lengths=m), Rules(batch=8)) for m in (None, wide))
+    assert varied.fresh.seconds > even.fresh.seconds
+    assert varied.capacity < even.capacity
 
 
 def test_break_even_by_hand() -> None:

@@ -19,9 +19,11 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from roofline import serving, workload
+from roofline.errors import RooflineError
 from roofline.tiers import cache_in, load_rate
 
 if TYPE_CHECKING:
+    from roofline.specs.workload import Workload
     from roofline.system import System
     from roofline.workload import Service, Speculation
 
@@ -91,6 +93,23 @@ class Lengths:
         isl = max(context - 0.5 * osl, fresh)
         return Item(isl, osl, isl - fresh)
 
+    @property
+    def prompt(self) -> Item:
+        """One prompt of the mean fresh input that attends to as many pairs as these do on average.
+
+        A fresh token attends to what is cached and, on average, to half of the fresh ones: fresh·past + fresh²/2 pairs
+        a prompt, so that a few long prompts cost more than many short ones.
+        """
+        fresh = max(1.0, self.mean(lambda item: item.isl - item.past))
+        pairs = self.mean(lambda item: (item.isl - item.past) * (item.past + 0.5 * (item.isl - item.past)))
+        past = max(0.0, pairs / fresh - 0.5 * fresh)
+        return Item(fresh + past, 1.0, past)
+
+    @property
+    def uncached(self) -> Lengths:
+        """The same fresh input with nothing before it."""
+        return replace(self, items=tuple(replace(item, isl=item.isl - item.past, past=0.0) for item in self.items))
+
 
 def fixed(isl: float, osl: float, hit: float = 0.0) -> Lengths:
     """Return requests that are all of one length."""
@@ -100,10 +119,10 @@ def fixed(isl: float, osl: float, hit: float = 0.0) -> Lengths:
 def uniform(isl: float, osl: float, ratio: float, hit: float = 0.0) -> Lengths:
     """Return independent lengths anywhere within `ratio` of their means, 0 to 1."""
 
-    def spread(mean: float, share: float) -> float:
+    def draw(mean: float, share: float) -> float:
         return mean * (1.0 + ratio * (2.0 * share - 1.0))
 
-    return _independent(isl, osl, hit, spread, spread, f"uniform, ±{ratio:.0%}")
+    return _independent(isl, osl, hit, draw, draw, f"uniform, ±{ratio:.0%}")
 
 
 def lognormal(isl: float, osl: float, sigma_in: float, sigma_out: float, hit: float = 0.0) -> Lengths:
@@ -112,12 +131,44 @@ def lognormal(isl: float, osl: float, sigma_in: float, sigma_out: float, hit: fl
     A lognormal of median m and mean M has sigma² = 2 ln(M / m).
     """
 
-    def spread(sigma: float) -> Callable[[float, float], float]:
+    def draw(sigma: float) -> Callable[[float, float], float]:
         return lambda mean, share: mean * math.exp(sigma * NormalDist().inv_cdf(share) - 0.5 * sigma * sigma)
 
-    return _independent(
-        isl, osl, hit, spread(sigma_in), spread(sigma_out), f"lognormal, σ {sigma_in:.2g} and {sigma_out:.2g}"
-    )
+    words = f"lognormal, σ {sigma_in:.2g} and {sigma_out:.2g}"
+    return _independent(isl, osl, hit, draw(sigma_in), draw(sigma_out), words)
+
+
+def profile(spec: Workload, hit: float, isl: float | None = None, osl: float | None = None) -> Lengths:
+    """Return the lognormal lengths of a workload profile, around its own means or others."""
+    first, second = spec.isl.mean.value, spec.osl.mean.value
+    sigma_in = sigma(first, spec.isl.p50.value if spec.isl.p50 else None)
+    sigma_out = sigma(second, spec.osl.p50.value if spec.osl.p50 else None)
+    return lognormal(first if isl is None else isl, second if osl is None else osl, sigma_in, sigma_out, hit)
+
+
+def sigma(mean: float, median: float | None) -> float:
+    """Return the standard deviation of the logarithm of lognormal lengths; 0 where the median is not known."""
+    return 0.0 if not median or median >= mean else math.sqrt(2.0 * math.log(mean / median))
+
+
+def spread(text: str) -> Callable[[float, float, float], Lengths]:
+    """Return the lengths around means that ``uniform:R`` or ``lognormal:S`` asks for, as a function (isl, osl, hit).
+
+    Raises
+    ------
+    RooflineError
+        If the text is neither.
+    """
+    shape, _, number = text.partition(":")
+    try:
+        width = float(number)
+    except ValueError:
+        width = math.nan
+    if shape == "uniform" and 0 <= width <= 1:
+        return lambda isl, osl, hit: uniform(isl, osl, width, hit)
+    if shape == "lognormal" and 0 <= width <= 3:
+        return lambda isl, osl, hit: lognormal(isl, osl, width, width, hit)
+    raise RooflineError(f"--spread {text!r}: write uniform:R with R from 0 to 1, or lognormal:S with S from 0 to 3")
 
 
 def observed(requests: Sequence[tuple[float, float, float]], words: str) -> Lengths:

@@ -19,6 +19,7 @@ from roofline.units import parse_quantity
 if TYPE_CHECKING:
     from roofline.cost.breakeven import ApiPrice
     from roofline.cost.copies import Load, Rules
+    from roofline.lengths import Lengths
     from roofline.specs.workload import Workload
 
 _OWNER: dict[str, tuple[str, str]] = {
@@ -32,7 +33,7 @@ _OWNER: dict[str, tuple[str, str]] = {
     "colo": ("1", "Owned: space per kW and month, power apart [USD]; 150 by default."),
 }
 #: Options that make a load, besides --isl; any of them turns the point into a service.
-_LOAD = ("profile", "trace", "osl", "cache_hit", "rate", "ttft", "tpot", "drafted", "versus_api", "samples")
+_LOAD = ("profile", "trace", "spread", "osl", "cache_hit", "rate", "ttft", "tpot", "drafted", "versus_api", "samples")
 
 
 def _owner_options(command: shared.Command) -> shared.Command:
@@ -46,6 +47,7 @@ def _owner_options(command: shared.Command) -> shared.Command:
 @shared.point_options("--batch", "--context", "--isl")
 @click.option("--profile", help="Load: a workload profile; `roofline workload list` shows them.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Load: a CSV of requests: isl, osl and maybe cached.")
+@click.option("--spread", help="Load: lengths vary around their means: uniform:0.2 (±20 %) or lognormal:0.8 (σ).")
 @click.option("--osl", help="Load: answer tokens per request.")
 @click.option("--cache-hit", type=float, help="Load: share of the input that a prefix cache serves, 0 to 1.")
 @click.option("--rate", type=float, help="Load: requests per second in the mean; utilisation and replicas follow.")
@@ -193,7 +195,27 @@ def _loads(isl: str | None, options: dict[str, Any]) -> list[Load]:
         profile=name,
         source=spec.source if spec else None,
     )
-    return [replace(first, isl=one, osl=other) for one in inputs for other in answers]
+    return [
+        replace(first, isl=one, osl=other, lengths=_varied(one, other, first.hit, spec, options))
+        for one in inputs
+        for other in answers
+    ]
+
+
+def _varied(isl: float, osl: float, hit: float, spec: Workload | None, options: dict[str, Any]) -> Lengths | None:
+    """Return how lengths vary around their means: as asked for, as a trace shows, or lognormal as a profile says."""
+    from roofline import lengths
+
+    spread, trace = options["spread"], options["trace"]
+    if spread is not None:
+        return lengths.spread(spread)(isl, osl, hit)
+    if trace is not None:
+        from roofline.trace import read_requests
+
+        rows, own = read_requests(trace), options["cache_hit"] is None
+        up, out = (mean * len(rows) / sum(row[k] for row in rows) for k, mean in ((0, isl), (1, osl)))
+        return lengths.observed([(i * up, o * out, up * (c if own else hit * i)) for i, o, c in rows], trace.name)
+    return lengths.profile(spec, hit, isl, osl) if spec is not None else None
 
 
 def _rules(batch: str | None, options: dict[str, Any]) -> Rules:

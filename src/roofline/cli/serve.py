@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
 from roofline.lengths import Lengths
-from roofline.specs.workload import Lengths as Profile
 from roofline.trace import read_requests
 from roofline.workload import Speculation
 
@@ -119,27 +117,11 @@ def _lengths(
     if profile is not None:
         spec = catalog.workload(profile)
         share = spec.cache_hit.value if hit is None else hit
-        return [lengths.lognormal(spec.isl.mean.value, spec.osl.mean.value, _sigma(spec.isl), _sigma(spec.osl), share)]
+        return [lengths.profile(spec, share)]
     points = [(i, o, hit or 0.0) for i in axes.counts(isl, "--isl") for o in axes.counts(osl, "--osl")]
     if spread is None:
         return [lengths.fixed(*point) for point in points]
-    shape, _, text = spread.partition(":")
-    try:
-        width = float(text)
-    except ValueError:
-        width = math.nan
-    if shape == "uniform" and 0 <= width <= 1:
-        return [lengths.uniform(i, o, width, share) for i, o, share in points]
-    if shape == "lognormal" and 0 <= width <= 3:
-        return [lengths.lognormal(i, o, width, width, share) for i, o, share in points]
-    raise RooflineError(f"--spread {spread!r}: write uniform:R with R from 0 to 1, or lognormal:S with S from 0 to 3")
-
-
-def _sigma(profile: Profile) -> float:
-    """Return the σ of a lognormal with a profile's median and mean: σ² = 2 ln(mean / median)."""
-    if profile.p50 is None or profile.p50.value >= profile.mean.value:
-        return 0.0
-    return math.sqrt(2.0 * math.log(profile.mean.value / profile.p50.value))
+    return [lengths.spread(spread)(*point) for point in points]
 
 
 def _speculation(drafted: int | None, accepted: float | None) -> Speculation | None:

@@ -11,9 +11,11 @@ from roofline.cost import energy
 from roofline.cost.accounting import Tokens
 from roofline.cost.fleet import AVERAGE_TO_PEAK
 from roofline.cost.power import busy_shares
+from roofline.lengths import fixed
 from roofline.tiers import load_rate
 
 if TYPE_CHECKING:
+    from roofline.lengths import Item, Lengths
     from roofline.system import System
     from roofline.workload import Service, Speculation
 
@@ -36,6 +38,8 @@ class Load:
         Share of the requests that may wait for idle hours.
     profile, source : str or None
         Name of the lengths, and where they come from.
+    lengths : Lengths or None
+        How they vary from request to request; None: not at all.
     """
 
     isl: float
@@ -46,6 +50,12 @@ class Load:
     batch_share: float = 0.0
     profile: str | None = None
     source: str | None = None
+    lengths: Lengths | None = None
+
+    @property
+    def mix(self) -> Lengths:
+        """The lengths of all requests."""
+        return self.lengths or fixed(self.isl, self.osl, self.hit)
 
     @property
     def tokens(self) -> Tokens:
@@ -143,11 +153,11 @@ def draw(phases: tuple[Phase, ...], system: System, utilisation: float) -> float
 
 def rated(system: System, load: Load, rules: Rules) -> Rated:
     """Return one copy at the largest batch that keeps the promises, or at the batch asked for."""
-    limit = workload.batch_limit(system, load.isl, load.osl)
-    past = load.hit * load.isl
+    one = load.mix.alike
+    limit = workload.batch_limit(system, one.isl, one.osl)
 
     def at(n: float) -> Service:
-        return workload.closed_loop(system, n, load.isl, load.osl, past, rules.speculation)
+        return workload.closed_loop(system, n, one.isl, one.osl, one.past, rules.speculation)
 
     def keeps(service: Service) -> bool:
         fast = rules.tpot is None or service.tpot <= rules.tpot
@@ -169,17 +179,21 @@ def rated(system: System, load: Load, rules: Rules) -> Rated:
 
 def _divided(system: System, load: Load, rules: Rules, service: Service, kept: bool) -> Rated:
     n, past = service.batch, load.hit * load.isl
-    new = max(1.0, load.isl - past)
-    every = serving.prefill_seconds(system, n, new, past) / n
-    alone = min(every, serving.prefill_seconds(system, n, new, 0.0) / n)
+    one, prompt, bare = load.mix.alike, load.mix.prompt, load.mix.uncached.prompt
+
+    def each(item: Item) -> float:
+        return serving.prefill_seconds(system, n, max(1.0, item.isl - item.past), item.past) / n
+
+    every = each(prompt)
+    alone = min(every, each(bare))
     # What the cached prefix costs in prefill is being attended to; where it lies further away, it is loaded first.
     loading = past * system.memory.kv_bytes(load.isl) / load.isl / load_rate(system, rules.hit_tier)
-    decode = max(1.0 / service.requests_per_second - every, 0.0)
+    decode = max(1.0 / service.requests_per_second - each(one), 0.0)
     watts = energy.watts(system.hardware)
     reading = writing = waiting = None
     if watts is not None:
-        reading = watts.busy(*busy_shares(system, "prefill", n, new, past))
-        writing = watts.busy(*busy_shares(system, "decode", n, 1.0, load.isl + 0.5 * load.osl))
+        reading = watts.busy(*busy_shares(system, "prefill", n, max(1.0, prompt.isl - prompt.past), prompt.past))
+        writing = watts.busy(*busy_shares(system, "decode", n, 1.0, one.isl + 0.5 * one.osl))
         waiting = watts.idle
     cached = every - alone + loading
     mixed = None if reading is None or waiting is None or cached == 0 else reading
@@ -190,11 +204,12 @@ def _divided(system: System, load: Load, rules: Rules, service: Service, kept: b
 
 def decode_only(system: System, load: Load, rules: Rules) -> Rated:
     """Return one copy of a decode pool: the largest batch whose own steps keep the promised time per token."""
-    limit = workload.batch_limit(system, load.isl, load.osl)
-    steps = max(1.0, load.osl - 1.0)
+    one = load.mix.alike
+    limit = workload.batch_limit(system, one.isl, one.osl)
+    steps = max(1.0, one.osl - 1.0)
 
     def step(n: float) -> float:
-        return workload.mean_decode(system, n, load.isl, load.osl, rules.speculation)
+        return workload.mean_decode(system, n, one.isl, one.osl, rules.speculation)
 
     n = min(rules.batch or limit, limit)
     if rules.batch is None and rules.tpot is not None and step(n) > rules.tpot:
@@ -206,17 +221,18 @@ def decode_only(system: System, load: Load, rules: Rules) -> Rated:
     tpot = step(n)
     service = workload.Service(0.0, tpot, n / (steps * tpot), n, load.isl, load.osl)
     watts = energy.watts(system.hardware)
-    drawn = watts.busy(*busy_shares(system, "decode", n, 1.0, load.isl + 0.5 * load.osl)) if watts else None
+    drawn = watts.busy(*busy_shares(system, "decode", n, 1.0, one.isl + 0.5 * one.osl)) if watts else None
     kept = rules.tpot is None or tpot <= rules.tpot
     return Rated(system, service, Phase(0.0, drawn), Phase(0.0, drawn), Phase(steps * tpot / n, drawn), kept)
 
 
 def prefill_only(system: System, load: Load, rules: Rules) -> Rated:
     """Return one copy of a prefill pool: every rank's chunk full."""
-    new = max(1.0, (1.0 - load.hit) * load.isl)
+    prompt = load.mix.prompt
+    new = max(1.0, prompt.isl - prompt.past)
     each_rank = max(1.0, math.floor(serving.prefill_chunk(system) / new))
     n = min(system.deployment.dp * min(each_rank, 64.0), workload.batch_limit(system, load.isl, 1.0))
-    every = serving.prefill_seconds(system, n, new, load.isl - new)
+    every = serving.prefill_seconds(system, n, new, prompt.past)
     ttft = every + workload.request_overhead(system, load.isl) + workload.transfer_seconds(system, load.isl)
     service = workload.Service(ttft, ttft, n / every, n, load.isl, 1.0)
     kept = rules.ttft is None or ttft <= rules.ttft
