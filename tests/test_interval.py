@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 
 import pytest
 
@@ -54,8 +55,9 @@ def test_finer_groups_come_first_and_ports_before_them() -> None:
 def test_intervals_held_on_rows_that_neither_fit_nor_interval_had_seen() -> None:
     path = catalog.shipped_folder() / "calibration" / "held_out.csv"
     rows = [r for r in csv.DictReader(catalog.read_text(path).splitlines()) if int(r["n"]) >= 40]
-    held = {(r["left_out"], r["kind"]): float(r["interval_coverage"]) for r in rows}
-    seen = {pair: share for pair, share in held.items() if pair[0] == "configurations"}
+    seen = [r for r in rows if r["left_out"] == "configurations"]
     assert len(seen) >= 7
-    # 90 % is promised. With 40 rows, one row in ten more or less is chance: sqrt(0.9 x 0.1 / 40) is 5 %.
-    assert all(0.84 <= share <= 0.96 for share in seen.values()), seen
+    for r in seen:
+        # 85 to 95 %, and the chance of n rows on top: sqrt(0.9 x 0.1 / n) is 5 % of 40 rows and 1 % of 650.
+        allowed = 0.05 + 1.5 * math.sqrt(0.09 / int(r["n"]))
+        assert float(r["interval_coverage"]) == pytest.approx(0.9, abs=allowed), r

@@ -99,8 +99,8 @@ def interval(system: System, question: str) -> Interval | None:
     ----------
     system : System
     question : str
-        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput``, ``static``, ``kernel``, ``pool_tpot`` or
-        ``pool_ttft``.
+        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput``, ``static``, ``static_early`` (engines before 2024),
+        ``kernel``, ``pool_tpot`` or ``pool_ttft``.
     """
     if system.engine.ideal:
         return None

@@ -91,7 +91,7 @@ QUESTIONS = {
     "kernel-level prefill step": "kernel",
     "llama.cpp and gpt-fast decode": "decode",
     "llama.cpp and gpt-fast prefill": "prefill",
-    "static batch before 2024": "static",
+    "static batch before 2024": "static_early",
     "static batch, 2024 and later": "static",
     "saturated output throughput": "throughput",
     "first token at low load": "prefill",
