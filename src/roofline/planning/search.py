@@ -168,7 +168,10 @@ def _prices(space: Space, usd_per_hour: float | None, basis: str | None) -> tupl
             continue
         prices[name] = price
         if price.basis != (basis or common):
-            notes.append(f"{name} has no {common} price and is ranked by its {price.basis}, ${price.usd:g}/h")
+            notes.append(
+                f"{name} has no {common} price and is ranked by its {price.basis}, ${price.usd:g}/h; "
+                f"--basis {price.basis} ranks all that have one alike"
+            )
     return prices, notes
 
 
