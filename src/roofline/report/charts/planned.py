@@ -19,12 +19,17 @@ _ROLES = {
     "near-miss": ("#CC79A7", "cross", 60),
     "frontier": ("#222222", "circle", 26),
 }
+#: The frontier of each value: a plan has one in dollars and one in output per chip.
+_FRONTIER = {"tokens_per_second_per_chip": "chip-frontier"}
+_POINTS = ("cheapest", "fastest", "runner-up", "near-miss")
 _USER = "tokens_per_second_per_user"
 
 
 def planned(records: list[Record], key: str, y_title: str, title: str, width: int, height: int) -> Drawing:
     """Draw a plan's records over speed per user; the frontier is a line, the others are points."""
-    usable = [r for r in records if r.get("role") in _ROLES and r.get(_USER) and r.get(key)]
+    own = _FRONTIER.get(key, "frontier")
+    named = [r | {"role": "frontier"} if r["role"] == own else r for r in records if r["role"] in (own, *_POINTS)]
+    usable = [r for r in named if r.get(_USER) and r.get(key)]
     frame.need(usable, f"no record of this plan has both {_USER} and {key}")
     rows = [
         {"role": r["role"], "x": r[_USER], "y": r[key], "what": deployment(r), "chips": r["total_chips"]}
@@ -52,7 +57,10 @@ def planned(records: list[Record], key: str, y_title: str, title: str, width: in
     load = f"{first['model']}, {first['isl']:,.0f} tokens in, {first['osl']:,.0f} out"
     notes = [f"{r['role'].capitalize()}: {deployment(r)}." for r in usable if r["role"] in ("cheapest", "fastest")]
     if "frontier" in shown:
-        notes.append("On the line nothing is both faster and cheaper; the promised time per token does not bind there.")
+        better = "cheaper" if own == "frontier" else "gives more per chip"
+        notes.append(
+            f"On the line nothing is both faster and {better}; the promised time per token does not bind there."
+        )
     bases = dict.fromkeys(
         f"{r['price_basis'].replace('-', ' ')}" + (f", {r['price_date']}" if "price_date" in r else "")
         for r in usable
