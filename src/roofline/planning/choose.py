@@ -397,6 +397,8 @@ def frontier(
     takes = np.concatenate([line[4][::COARSE] for line in lines])
     order = np.lexsort((takes, times))
     times, least = times[order], np.minimum.accumulate(takes[order])
+    falls = np.concatenate([[True], least[1:] < least[:-1]])
+    times, least = times[falls], least[falls]
     points = []
     for number, fed, index, time, take in lines:
         at = np.searchsorted(times, time, side="right") - 1
