@@ -5,7 +5,7 @@
 DATA_FOLDER holds ``measurements.csv`` and ``step_times.csv``. The rows to fit are a sample of each configuration group
 (mode, metric, chip, engine, source, model, and for closed loops format and shape); the constants are those of every
 class, chip and engine that has enough rows. ``--folds`` refits without each part of the configurations in turn;
-``--leave chip|model|source`` without each chip, model or source. ``--write`` puts the constants into
+``--leave chip|model|source`` without each part of the chips, models or sources. ``--write`` puts the constants into
 hardware/classes/, hardware/ and engines/.
 
 Left out by rule: rows with speculation, disaggregated rows (two pools at once say little about either), and vLLM of
@@ -69,6 +69,8 @@ ENGINE_FIELDS = [
     "attention",
     "expert_imbalance",
     "isolated",
+    "isolated_prefill",
+    "isolated_quantise",
 ]
 UNITS = ("bf16", "fp16", "fp8", "int8", "fp4")
 
@@ -141,33 +143,58 @@ def table(title: str, rows: list, errors: np.ndarray) -> None:
         print(f"  {name:45s} n {len(values):5d}  error {wrong:6.1%}  bias x{np.exp(median(values)):.2f}")
 
 
-def held_out(rows: list, key, parts: int | None, options) -> None:
+def parts_of(rows: list, what: str, parts: int) -> list[list[str]]:
+    """Return what to leave out together: chips of a part are of different classes, models of one shape stay together.
+
+    Every chip, model or source is left out once; several at a time make it harder and the run shorter.
+    """
+    if what == "chip":
+        classes = defaultdict(list)
+        for name in sorted({m.hardware for m in rows}):
+            classes[catalog.hardware(name).hardware_class].append(name)
+        parts = max(parts, max(len(names) for names in classes.values()))
+        found, at = [[] for _ in range(parts)], 0
+        for names in classes.values():
+            for name in names:
+                found[at % parts].append(name)
+                at += 1
+        return [part for part in found if part]
+    keys = sorted({KEYS[what](m) for m in rows})
+    random.Random(1).shuffle(keys)
+    return [keys[i::parts] for i in range(parts)]
+
+
+def shape_of(m) -> str:
+    """Return a model's shape: editions of one architecture are one model here."""
+    model = catalog.model(m.model)
+    return f"{model.d_model} {sorted(map(str, model.kinds.items()))}"
+
+
+def held_out(rows: list, key, folds: list[list[str]], known: str, options) -> None:
     """Refit without each part in turn and print the errors on what was left out."""
-    keys = sorted({str(key(m)) for m in rows})
-    shuffle = random.Random(1)
-    shuffle.shuffle(keys)
-    folds = [keys[i::parts] for i in range(parts)] if parts else [[k] for k in keys]
     seen_rows, seen_errors = [], []
     file = open(options.residuals, "a") if options.residuals else None  # noqa: SIM115 (open for the whole run)
     for fold in folds:
         out = set(fold)
         train = sample([m for m in rows if str(key(m)) not in out], options.per_group)
-        test = sample([m for m in rows if str(key(m)) in out], options.per_group)
-        if len(test) < 8 or not calibrate.usable(test)[0]:
+        test = sample([m for m in rows if str(key(m)) in out], 5)
+        if not calibrate.usable(test)[0]:
             continue
-        fit = calibrate.fit(train, parameters(train), rounds=options.rounds)
+        fit = calibrate.fit(train, parameters(train), rounds=options.rounds, processes=options.processes)
         kept, _ = calibrate.usable(test)
         errors = [calibrate.log_error(m, lambda s, v=fit.values: constants.apply(s, v)) for m in kept]
         if file:
             for m, error in zip(kept, errors, strict=True):
-                known = "calibrated" if parts else "transferred"
                 file.write(json.dumps([known, kind_of(m), m.hardware, m.engine, m.model, m.id, error]) + "\n")
             file.flush()
-        if len(fold) == 1:
-            print(f"  without {fold[0]}: {len(kept)} rows, {median(abs(np.expm1(e)) for e in errors):.1%}", flush=True)
+        names = ", ".join(fold) if len(fold) < 12 else f"{len(fold)} of them"
+        print(f"  without {names}: {len(kept)} rows, {median(abs(np.expm1(e)) for e in errors):.1%}", flush=True)
         seen_rows += kept
         seen_errors += errors
     table("held out:", seen_rows, np.array(seen_errors))
+
+
+KEYS = {"chip": lambda m: m.hardware, "model": shape_of, "source": lambda m: m.source}
 
 
 def main() -> None:
@@ -177,27 +204,38 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--folds", type=int, default=0)
     parser.add_argument("--leave", choices=["chip", "model", "source"])
+    parser.add_argument("--parts", type=int, default=6, help="parts that --leave makes of all chips, models or sources")
+    parser.add_argument("--processes", type=int, help="default: one per core")
     parser.add_argument("--residuals", help="append held-out log errors to this JSON-lines file")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     rows = read_csv(options.folder / "measurements.csv") + read_csv(options.folder / "step_times.csv")
     rows = [m for m in rows if not excluded(m)]
-    chosen = sample(rows, options.per_group)
-    fit = calibrate.fit(chosen, parameters(chosen), rounds=options.rounds, say=lambda text: print(text, flush=True))
-    table("before:", fit.rows, fit.before)
-    table("fitted rows:", fit.rows, fit.after)
     if options.folds:
-        held_out(rows, group_of, options.folds, options)
+        keys = sorted({str(group_of(m)) for m in rows})
+        random.Random(1).shuffle(keys)
+        folds = [keys[i :: options.folds] for i in range(options.folds)]
+        held_out(rows, group_of, folds, "calibrated", options)
     if options.leave:
-        key = {"chip": lambda m: m.hardware, "model": lambda m: m.model, "source": lambda m: m.source}[options.leave]
-        held_out(rows, key, None, options)
-    if options.write:
-        write(fit.values, fit.start)
+        held_out(rows, KEYS[options.leave], parts_of(rows, options.leave, options.parts), "transferred", options)
+    if options.write or not (options.folds or options.leave):
+        chosen = sample(rows, options.per_group)
+        fit = calibrate.fit(
+            chosen,
+            parameters(chosen),
+            rounds=options.rounds,
+            processes=options.processes,
+            say=lambda text: print(text, flush=True),
+        )
+        table("before:", fit.rows, fit.before)
+        table("fitted rows:", fit.rows, fit.after)
+        if options.write:
+            write(fit.values, fit.start)
 
 
 SECONDS = {"moe_floor", "attention_decode_floor", "attention_prefill_floor", "kernel", "collective"}
 SECONDS |= {"collective_per_doubling", "collective_large", "launch", "host_per_step", "host_per_sequence"}
-SECONDS |= {"request", "request_per_token"}
+SECONDS |= {"request", "request_per_token", "isolated_quantise"}
 
 
 def write(values: dict[Parameter, float], start: dict[Parameter, float]) -> None:

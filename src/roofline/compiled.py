@@ -31,6 +31,7 @@ _FUNCTIONS = (
     "attended_pairs",
     "entries_read",
     "experts_touched",
+    "independent_tokens",
     "busiest_share",
     "roof",
     "op_flops",

@@ -30,8 +30,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "host_per_sequence": (0.02e-6, 300e-6),
     "request": (0.3e-3, 400e-3),
     "request_per_token": (0.02e-6, 60e-6),
-    "expert_imbalance": (1.0, 3.0),
+    "expert_imbalance": (1.0, 2.0),
     "isolated": (0.8, 2.0),
+    "isolated_prefill": (0.6, 1.6),
+    "isolated_quantise": (0.05e-6, 30e-6),
     "moe_width": (10.0, 2000.0),
 }
 

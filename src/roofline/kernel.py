@@ -42,7 +42,8 @@ OVERLAP = 23  # kappa
 RANK_EXPERTS = 24  # experts of this rank
 RANK_SPREAD = 25  # sqrt(2 ln EP): how far the busiest rank lies above the mean; 0: one rank
 BESIDE = 26  # 1: runs beside all other operations (two-batch overlap); 0: after them
-N_COLUMNS = 27
+ROUTING = 27  # how evenly experts are liked: shape of a gamma distribution; 0: all alike
+N_COLUMNS = 28
 
 #: A query sees min(position / ratio, cap) entries; entries are read once for all queries of the step.
 DENSE = 0.0
@@ -82,6 +83,18 @@ def entries_read(span: float, ratio: float, cap: float, n: float, p: float) -> f
 def experts_touched(log_miss: float, tokens: float) -> float:
     """Return the share of experts that `tokens` touch, each choosing k of E uniformly: 1 - (1 - k/E)^tokens."""
     return -math.expm1(tokens * log_miss)
+
+
+def independent_tokens(log_miss: float, tokens: float, shape: float) -> float:
+    """Return how many tokens of uniform choice touch as many experts as `tokens` whose choices agree.
+
+    Some experts are liked better than others: where their popularity is gamma distributed with this shape, a token
+    count T misses an expert with probability (1 + T q / shape)^-shape instead of exp(-T q), q = -`log_miss`. The first
+    token still touches its k.
+    """
+    if shape == 0.0 or tokens <= 1.0 or log_miss <= -100.0:
+        return tokens
+    return 1.0 - shape / log_miss * math.log1p(-(tokens - 1.0) * log_miss / shape)
 
 
 def busiest_share(share: float, experts: float, spread: float) -> float:
@@ -142,7 +155,8 @@ def op_bytes(table: Any, at: int, b: float, n: float, p: float, s: float, g: flo
     if table[at + BYTES_ENTRY] > 0.0:
         total += table[at + BYTES_ENTRY] * b * entries_read(table[at + SPAN], table[at + RATIO], table[at + CAP], n, p)
     if table[at + LOG_MISS] < 0.0:
-        share = experts_touched(table[at + LOG_MISS], g)
+        alone = independent_tokens(table[at + LOG_MISS], g, table[at + ROUTING])
+        share = experts_touched(table[at + LOG_MISS], alone)
         total += table[at + BYTES_EXPERTS] * busiest_share(share, table[at + RANK_EXPERTS], table[at + RANK_SPREAD])
     return total
 

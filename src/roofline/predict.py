@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from roofline import kernel, serving, workload
+from roofline import serving, timed, workload
 from roofline.interval import Interval
-from roofline.lower.table import OVERHEAD, Table
 from roofline.row import SkippedError, batch_of, lengths, request_of, system_of
 
 if TYPE_CHECKING:
@@ -175,23 +174,12 @@ def _disaggregated(m: Any, adjust: Callable[[System], System] | None) -> Predict
     return _from_service(m, decode.system, service)
 
 
-@lru_cache(maxsize=2048)
-def _kernels_only(table: Table) -> tuple[float, ...]:
-    return tuple(value for row in table.rows if row.memory != OVERHEAD for value in row.values)
-
-
 def _step(m: Any, system: System) -> Prediction:
     """Predict kernel time alone: the row holds no host time."""
     if m.isl is None:
         raise SkippedError("the row states no lengths")
-    batch, tokens = batch_of(m), float(m.isl)
-    if m.mode == "step_decode":
-        table, n, past = system.decode, 1.0, tokens - 1.0
-    else:
-        table, n, past = system.prefill, tokens, 0.0
-    seconds = kernel.step_seconds(_kernels_only(table), batch, table.ranks, n, past, 1.0)
-    if system.engine.isolated:
-        seconds *= system.engine.isolated.value
+    phase = "decode" if m.mode == "step_decode" else "prefill"
+    seconds = timed.step_seconds(system, phase, batch_of(m), float(m.isl))
     if m.metric not in ("latency_ms", "latency_us"):
         raise SkippedError(f"metric {m.metric!r} does not belong to mode {m.mode!r}")
     return Prediction(seconds * (1e3 if m.metric == "latency_ms" else 1e6), False, system)

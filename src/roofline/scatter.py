@@ -53,6 +53,7 @@ def blocks() -> Any:
     """Return the compiled loops: table, kinds of rows, inputs, their steps, and the array to fill."""
     op, roof, touched = functions()["op_seconds"], functions()["roof"], functions()["experts_touched"]
     busiest, rank_experts, rank_spread = functions()["busiest_share"], kernel.RANK_EXPERTS, kernel.RANK_SPREAD
+    alone, routing = functions()["independent_tokens"], kernel.ROUTING
     width, block, side = kernel.N_COLUMNS, BLOCK, kernel.BESIDE
     count, kappa, over, each = kernel.COUNT, kernel.OVERLAP, kernel.OVERHEAD, kernel.OVERHEAD_SEQUENCE
     f_token, f_sampled, f_group = kernel.FLOPS_TOKEN, kernel.FLOPS_SAMPLED, kernel.FLOPS_GROUP
@@ -104,7 +105,8 @@ def blocks() -> Any:
                     if table[at + log_miss] != last:
                         last = table[at + log_miss]
                         for j in range(size):
-                            share[j] = busiest(touched(last, g[j]), table[at + rank_experts], table[at + rank_spread])
+                            mean = touched(last, alone(last, g[j], table[at + routing]))
+                            share[j] = busiest(mean, table[at + rank_experts], table[at + rank_spread])
                     fg, xb = table[at + f_group] * sf, table[at + b_experts] * sb
                     for j in range(size):
                         total[j] += calls * (roof(fg * g[j], xb * share[j], k) + o)

@@ -202,7 +202,10 @@ def closed_loop(
     if spill is not None and n > room:
         step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
     steps = max(1.0, osl - 1.0)
-    tpot = step + (n - 1.0) * work / steps
+    # Where prefill goes before decode, users of equal lengths stay in step: all are prefilled, then all decode, and a
+    # request waits only for the half that is prefilled after it.
+    shared = 1.0 if system.engine.mixed_steps is not False else 0.5
+    tpot = step + shared * (n - 1.0) * work / steps
     cycle = n * work + steps * step
     busy = n * work / cycle
     # Requests that end together are prefilled one after another; a prefill waits for the step under way.

@@ -50,6 +50,7 @@ class Row:
     rank_experts: float = 1.0
     rank_spread: float = 0.0
     beside: float = 0.0
+    routing: float = 0.0
 
     @property
     def values(self) -> tuple[float, ...]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Hidden states travel between operations and chips in 16 bits.
 ACTIVATION_BYTES = 2.0
+#: How evenly prompts choose experts: 1 is an exponential spread of popularity, infinity none. A workload's property and
+#: not an engine's, so `ideal` has it too.
+ROUTING_SHAPE = 1.0
 
 
 def lower(model: Model, rates: Rates, phase: str) -> Table:
@@ -156,6 +159,7 @@ def _experts(matrix: Matrix, ffn: Moe, rates: Rates, layer: str, count: float) -
         bytes_experts=elements * BYTES[dtype],
         log_miss=math.log1p(-share) if share < 1 else -1e3,
         rank_experts=ffn.experts / d.ep,
+        routing=ROUTING_SHAPE,
         rank_spread=0.0 if rates.ideal else math.sqrt(2.0 * math.log(d.ep)),
         seconds_per_flop=rates.gemm_seconds_per_flop(dtype, moe=True) * (1.0 + rates.moe_width / width),
         seconds_per_byte=rates.weights_seconds_per_byte(dtype, moe=True),

@@ -66,6 +66,10 @@ class Pace:
     isolated: Number | None = None
     """A kernel timed alone, cold and with gaps, over the same kernel in a captured graph: tables of kernel timings
     compose steps from such timings."""
+    isolated_prefill: Number | None = None
+    """The same of large kernels: alone, a chip clocks higher than under load, which may outweigh the gaps."""
+    isolated_quantise: Seconds | None = None
+    """Quantising the input of an 8- or 4-bit product where such a table times it by itself; serving fuses it [s]."""
     expert_imbalance: Number | None = None
     """Tokens of the busiest expert rank over the mean."""
     request: Seconds | None = None

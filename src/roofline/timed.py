@@ -1,0 +1,86 @@
+"""Steps composed of kernels that were timed one by one, as public sweeps of kernel timings publish them.
+
+Such a step is a sum: matrix products, attention, experts and collectives as timed, each alone, plus a charge for norms
+and activations that is computed and not measured: 3 us a kernel and its bytes at 0.8 of memory bandwidth [1]_. The
+``other_ms`` of such rows is that charge to the digit on every chip and engine. No other small kernel is in the sum.
+
+References
+----------
+.. [1] NVIDIA, AIConfigurator, system files: https://github.com/ai-dynamo/aiconfigurator
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from roofline import kernel
+from roofline.lower.table import OVERHEAD, Table
+from roofline.lower.temporal import ACTIVATION_BYTES
+from roofline.specs.model import Dense
+
+if TYPE_CHECKING:
+    from roofline.lower.table import Row
+    from roofline.system import System
+
+#: The charge per norm or activation [s], and the share of memory bandwidth that its bytes get.
+CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
+#: Times a norm with its residual moves the hidden state: two reads, two writes.
+NORM_PASSES = 4.0
+
+
+def step_seconds(system: System, phase: str, batch: float, tokens: float) -> float:
+    """Return the kernel time of one step [s]: no host time, no scheduler.
+
+    Parameters
+    ----------
+    system : System
+    phase : {"decode", "prefill"}
+        Decode: one token per sequence over `tokens` cached positions, its own included. Prefill: all `tokens` at once.
+    batch, tokens : float
+        Sequences over all attention-DP ranks, and positions of each.
+    """
+    table = system.decode if phase == "decode" else system.prefill
+    new, past = (1.0, tokens - 1.0) if phase == "decode" else (tokens, 0.0)
+    engine = system.engine
+    seconds = kernel.step_seconds(_timed(table), batch, table.ranks, new, past, 1.0)
+    if engine.launch:
+        # A kernel timed in a loop of its own kind waits for no other.
+        seconds -= engine.launch.value * sum(row.count for row in table.rows if _is_timed(row) and row.overhead > 0)
+    isolated = engine.isolated if phase == "decode" else engine.isolated_prefill
+    if isolated:
+        seconds *= isolated.value
+    if engine.isolated_quantise:
+        seconds += engine.isolated_quantise.value * sum(
+            row.count
+            for row in table.rows
+            if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in ("fp8", "int8", "fp4")
+        )
+    return seconds + _charge(system, max(batch / table.ranks, 1.0) * new)
+
+
+def _is_timed(row: Row) -> bool:
+    """Return whether a row is in the sum: all but the host's and the small kernels'."""
+    return row.memory != OVERHEAD and row.op != "elementwise"
+
+
+@lru_cache(maxsize=2048)
+def _timed(table: Table) -> tuple[float, ...]:
+    return tuple(v for row in table.rows if _is_timed(row) for v in row.values)
+
+
+def _charge(system: System, tokens: float) -> float:
+    """Return what is charged for norms and activations of a step of so many tokens on a rank [s]."""
+    model = system.model
+    bandwidth = system.hardware.memory[0].bandwidth
+    assert model.d_model and bandwidth is not None
+    seconds = 0.0
+    for (mixer, ffn), layers in model.kinds.items():
+        part = model.ffns[ffn]
+        norms = (model.mixers[mixer].kind != "none") + (part.kind != "none")
+        # The activation of experts is part of their own kernel.
+        activation = (3.0 if part.gated else 2.0) * part.d_ff / system.deployment.tp if isinstance(part, Dense) else 0.0
+        moved = (norms * NORM_PASSES * model.d_model + activation) * ACTIVATION_BYTES * tokens
+        calls = norms + (1 if activation else 0)
+        seconds += layers * (calls * CHARGE_SECONDS + moved / (CHARGE_BANDWIDTH * bandwidth.value))
+    return seconds
