@@ -1,12 +1,12 @@
 """Fit the shipped constants to published measurements, and say how far off they are on rows no fit has seen.
 
-    python bench/fit_constants.py DATA_FOLDER [--per-group 5] [--rounds 12] [--folds 5] [--leave chip] [--write]
+    python bench/fit_constants.py DATA_FOLDER [--rounds 12] [--write] [--held-out FOLDER]
 
 DATA_FOLDER holds ``measurements.csv`` and ``step_times.csv``. The rows to fit are a sample of each configuration group
 (mode, metric, chip, engine, source, model, and for closed loops format and shape); the constants are those of every
-class, chip and engine that has enough rows. ``--folds`` refits without each part of the configurations in turn;
-``--leave chip|model|source`` without each part of the chips, models or sources. ``--write`` puts the constants into
-hardware/classes/, hardware/ and engines/.
+class, chip and engine that has enough rows. ``--write`` puts the constants into hardware/classes/, hardware/ and
+engines/. ``--held-out`` then refits without a quarter of the configurations in turn, and without each chip, each shape
+of model and each source, prints the errors on what was left out and writes them for ``bench/make_intervals.py``.
 
 Left out by rule: rows with speculation, disaggregated rows (two pools at once say little about either), and vLLM of
 2024 on AMD and Intel GPUs, whose ports were young: one source repeats a point there with results up to five times
@@ -29,7 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ROOFLINE_PATH"] = str(ROOT / "bench" / "priors")
 
-from roofline import calibrate, catalog, constants  # noqa: E402 (the priors must be chosen first)
+from roofline import calibrate, catalog, constants, left_out  # noqa: E402 (the priors must be chosen first)
 from roofline.calibrate import Parameter  # noqa: E402
 from roofline.calibration import dump  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
@@ -143,58 +143,47 @@ def table(title: str, rows: list, errors: np.ndarray) -> None:
         print(f"  {name:45s} n {len(values):5d}  error {wrong:6.1%}  bias x{np.exp(median(values)):.2f}")
 
 
-def parts_of(rows: list, what: str, parts: int) -> list[list[str]]:
-    """Return what to leave out together: chips of a part are of different classes, models of one shape stay together.
-
-    Every chip, model or source is left out once; several at a time make it harder and the run shorter.
-    """
-    if what == "chip":
-        classes = defaultdict(list)
-        for name in sorted({m.hardware for m in rows}):
-            classes[catalog.hardware(name).hardware_class].append(name)
-        parts = max(parts, max(len(names) for names in classes.values()))
-        found, at = [[] for _ in range(parts)], 0
-        for names in classes.values():
-            for name in names:
-                found[at % parts].append(name)
-                at += 1
-        return [part for part in found if part]
-    keys = sorted({KEYS[what](m) for m in rows})
-    random.Random(1).shuffle(keys)
-    return [keys[i::parts] for i in range(parts)]
-
-
 def shape_of(m) -> str:
     """Return a model's shape: editions of one architecture are one model here."""
     model = catalog.model(m.model)
     return f"{model.d_model} {sorted(map(str, model.kinds.items()))}"
 
 
-def held_out(rows: list, key, folds: list[list[str]], known: str, options) -> None:
-    """Refit without each part in turn and print the errors on what was left out."""
-    seen_rows, seen_errors = [], []
-    file = open(options.residuals, "a") if options.residuals else None  # noqa: SIM115 (open for the whole run)
-    for fold in folds:
-        out = set(fold)
-        train = sample([m for m in rows if str(key(m)) not in out], options.per_group)
-        test = sample([m for m in rows if str(key(m)) in out], 5)
-        if not calibrate.usable(test)[0]:
-            continue
-        fit = calibrate.fit(train, parameters(train), rounds=options.rounds, processes=options.processes)
-        kept, _ = calibrate.usable(test)
-        errors = [calibrate.log_error(m, lambda s, v=fit.values: constants.apply(s, v)) for m in kept]
-        if file:
-            for m, error in zip(kept, errors, strict=True):
-                file.write(json.dumps([known, kind_of(m), m.hardware, m.engine, m.model, m.id, error]) + "\n")
-            file.flush()
-        names = ", ".join(fold) if len(fold) < 12 else f"{len(fold)} of them"
-        print(f"  without {names}: {len(kept)} rows, {median(abs(np.expm1(e)) for e in errors):.1%}", flush=True)
-        seen_rows += kept
-        seen_errors += errors
-    table("held out:", seen_rows, np.array(seen_errors))
+#: What is left out together, by what a file of residuals is called; None: a part of the configurations at a time.
+LEAVE = {"configurations": None, "chips": lambda m: m.hardware, "models": shape_of, "sources": lambda m: m.source}
+#: A part with fewer rows is not left out by itself.
+FEWEST = 8
 
 
-KEYS = {"chip": lambda m: m.hardware, "model": shape_of, "source": lambda m: m.source}
+def parts_of(rows: list, what: str, folds: int) -> dict[str, list[int]]:
+    """Return the rows of each part that is left out, by its name."""
+    key = LEAVE[what]
+    names = {}
+    if key is None:
+        groups = sorted({str(group_of(m)) for m in rows})
+        random.Random(1).shuffle(groups)
+        names = {group: f"part {i % folds + 1}" for i, group in enumerate(groups)}
+    parts = defaultdict(list)
+    for i, m in enumerate(rows):
+        parts[key(m) if key else names[str(group_of(m))]].append(i)
+    return {name: members for name, members in sorted(parts.items()) if len(members) >= FEWEST}
+
+
+def held_out(fit: calibrate.Fit, what: str, options) -> None:
+    """Refit without each part in turn; print the errors on what was left out and write them, a line a row."""
+    parts = parts_of(fit.rows, what, options.folds)
+    known = "calibrated" if what == "configurations" else "transferred"
+    rows, errors, lines = [], [], []
+    for name, found in zip(parts, left_out.without(fit, list(parts.values()), options.processes), strict=True):
+        members = [fit.rows[i] for i in parts[name]]
+        if what in ("chips", "sources"):
+            print(f"  without {name}: {len(members)} rows, {median(abs(np.expm1(found))):.1%}", flush=True)
+        rows += members
+        errors += found.tolist()
+        for m, error in zip(members, found.tolist(), strict=True):
+            lines.append(json.dumps([known, kind_of(m), m.hardware, m.engine, m.model, m.id, error]))
+    table(f"{what} left out:", rows, np.array(errors))
+    (options.held_out / f"{what}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -202,35 +191,57 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--per-group", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--folds", type=int, default=0)
-    parser.add_argument("--leave", choices=["chip", "model", "source"])
-    parser.add_argument("--parts", type=int, default=6, help="parts that --leave makes of all chips, models or sources")
+    parser.add_argument("--folds", type=int, default=4, help="parts of the configurations")
     parser.add_argument("--processes", type=int, help="default: one per core")
-    parser.add_argument("--residuals", help="append held-out log errors to this JSON-lines file")
+    parser.add_argument("--begin", action="store_true", help="begin at the shipped constants; priors stay")
+    parser.add_argument("--held-out", type=Path, help="folder for the errors on what was left out")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     rows = read_csv(options.folder / "measurements.csv") + read_csv(options.folder / "step_times.csv")
-    rows = [m for m in rows if not excluded(m)]
-    if options.folds:
-        keys = sorted({str(group_of(m)) for m in rows})
-        random.Random(1).shuffle(keys)
-        folds = [keys[i :: options.folds] for i in range(options.folds)]
-        held_out(rows, group_of, folds, "calibrated", options)
-    if options.leave:
-        held_out(rows, KEYS[options.leave], parts_of(rows, options.leave, options.parts), "transferred", options)
-    if options.write or not (options.folds or options.leave):
-        chosen = sample(rows, options.per_group)
-        fit = calibrate.fit(
-            chosen,
-            parameters(chosen),
-            rounds=options.rounds,
-            processes=options.processes,
-            say=lambda text: print(text, flush=True),
-        )
-        table("before:", fit.rows, fit.before)
-        table("fitted rows:", fit.rows, fit.after)
-        if options.write:
-            write(fit.values, fit.start)
+    chosen = sample([m for m in rows if not excluded(m)], options.per_group)
+    wanted = parameters(chosen)
+    fit = calibrate.fit(
+        chosen,
+        wanted,
+        rounds=options.rounds,
+        processes=options.processes,
+        begin=shipped(wanted) if options.begin else None,
+        say=lambda text: print(text, flush=True),
+    )
+    table("before:", fit.rows, fit.before)
+    table("fitted rows:", fit.rows, fit.after)
+    if options.write:
+        write(fit.values, fit.start)
+    if options.held_out:
+        options.held_out.mkdir(parents=True, exist_ok=True)
+        for what in LEAVE:
+            held_out(fit, what, options)
+
+
+def file_of(parameter: Parameter) -> tuple[Path, str]:
+    """Return the file of a constant, and the epoch of its engine."""
+    folder = {"class": "hardware/classes", "chip": "hardware", "engine": "engines"}[parameter.scope]
+    name, _, epoch = parameter.name.partition("<=")
+    return ROOT / folder / f"{name}.toml", epoch
+
+
+def shipped(wanted: list[Parameter]) -> dict[Parameter, float]:
+    """Return the constants as the shipped files have them."""
+    found = {}
+    for parameter in wanted:
+        path, epoch = file_of(parameter)
+        spec = tomllib.loads(path.read_text())
+        place = spec if parameter.scope == "engine" else spec.get("achieved", {})
+        if epoch:
+            place = next((e for e in spec.get("epochs", []) if e["until"] == epoch), {})
+        place = place.get(parameter.field)
+        place = (place or {}).get(parameter.key) if parameter.key else place
+        value = place.get("value") if isinstance(place, dict) else place
+        if isinstance(value, str) and value.endswith(" us"):
+            found[parameter] = float(value[:-3]) * 1e-6
+        elif isinstance(value, float | int):
+            found[parameter] = float(value)
+    return found
 
 
 SECONDS = {"moe_floor", "attention_decode_floor", "attention_prefill_floor", "kernel", "collective"}
@@ -244,11 +255,10 @@ def write(values: dict[Parameter, float], start: dict[Parameter, float]) -> None
     for parameter, value in values.items():
         if abs(np.log(value / start[parameter])) < 0.01:
             continue  # no row spoke of it
-        folder = {"class": "hardware/classes", "chip": "hardware", "engine": "engines"}[parameter.scope]
-        name, _, epoch = parameter.name.partition("<=")
+        path, epoch = file_of(parameter)
         text = f"{value * 1e6:.3g} us" if parameter.field in SECONDS else float(f"{value:.3g}")
         figure = {"value": text, "source": SOURCE, "kind": "derived"}
-        files[ROOT / folder / f"{name}.toml"][(epoch, parameter.field, parameter.key)] = figure
+        files[path][(epoch, parameter.field, parameter.key)] = figure
     for path, figures in files.items():
         prior = ROOT / "bench" / "priors" / path.relative_to(ROOT)
         spec = tomllib.loads((prior if prior.exists() else path).read_text())

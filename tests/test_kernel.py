@@ -159,3 +159,24 @@ def test_a_rank_with_any_sequence_has_at_least_one() -> None:
     values = Table((Row("host", "once", overhead_sequence=1e-3),), 8.0).values
     assert kernel.step_seconds(values, 1.0, 8.0, 1.0, 0.0, 1.0) == pytest.approx(1e-3)
     assert kernel.step_seconds(values, 64.0, 8.0, 1.0, 0.0, 1.0) == pytest.approx(8e-3)
+
+
+@pytest.mark.parametrize(("experts", "k"), [(128, 4), (256, 8), (8, 2)])
+def test_prompts_that_agree_touch_fewer_experts(experts: int, k: int) -> None:
+    log_miss = math.log1p(-k / experts)
+    # One token touches its k whatever the spread; more tokens touch more, never as many as with even choices.
+    assert kernel.independent_tokens(log_miss, 1.0, 1.0) == 1.0
+    counts = [kernel.independent_tokens(log_miss, float(t), 1.0) for t in (1, 2, 8, 64, 4096)]
+    assert counts == sorted(counts)
+    assert all(c <= t for c, t in zip(counts, (1, 2, 8, 64, 4096), strict=True))
+    # A narrow spread of popularity is no spread.
+    assert kernel.independent_tokens(log_miss, 64.0, 1e9) == pytest.approx(64.0, rel=1e-4)
+
+
+def test_an_exponential_spread_by_hand() -> None:
+    # gpt-oss-120b, 4 of 128, 64 tokens: q = -ln(124/128) = 0.031749; 1 + ln(1 + 63 q) / q = 1 + ln(3.00017) / q = 35.6
+    # independent tokens, which touch 1 - (124/128)^35.6 = 67.7 % of the experts instead of 86.9 %.
+    log_miss = math.log1p(-4 / 128)
+    alone = kernel.independent_tokens(log_miss, 64.0, 1.0)
+    assert alone == pytest.approx(35.6, abs=0.05)
+    assert kernel.experts_touched(log_miss, alone) == pytest.approx(0.677, abs=0.001)

@@ -40,6 +40,8 @@ class Fit:
         Log errors of the rows, time predicted over time measured.
     rows : list
         The rows, in the order of the errors.
+    jacobian : ndarray, shape (n_rows, n_constants)
+        d error / d ln constant near the end of the fit.
     """
 
     values: dict[Parameter, float]
@@ -47,6 +49,7 @@ class Fit:
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     rows: list[Any]
+    jacobian: NDArray[np.float64]
 
 
 def log_error(m: Any, adjust: Callable[[System], System] | None = None) -> float:
@@ -98,6 +101,7 @@ def fit(
     *,
     rounds: int = 12,
     processes: int | None = None,
+    begin: dict[Parameter, float] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Fit:
     """Fit constants to rows.
@@ -110,6 +114,8 @@ def fit(
         Most Gauss-Newton steps.
     processes : int, optional
         Processes that share the evaluation; by default one per core.
+    begin : dict, optional
+        Constants to begin at instead of the start: those of an earlier fit. The prior stays where it is.
     say : callable
         Told of progress.
 
@@ -138,12 +144,14 @@ def fit(
     x0 = np.log(np.array([start[p] for p in names]))
     prior = np.array([p.spread for p in names])
     w = weights(kept)
-    with _Pool(kept, processes or os.cpu_count() or 1) as pool:
+    with Pool(kept, processes or os.cpu_count() or 1) as pool:
         before = pool.errors({}, range(len(kept)))
-        x = np.clip(x0, bounds[:, 0], bounds[:, 1])
+        x = np.log(np.array([(begin or start).get(p, start[p]) for p in names]))
+        x = np.clip(x, bounds[:, 0], bounds[:, 1])
         current = pool.errors(dict(zip(names, np.exp(x), strict=True)), range(len(kept)))
         damping = 1e-2
-        loss = _loss(current, w, x, x0, prior)
+        loss = loss_of(current, w, x, x0, prior)
+        jacobian = np.zeros((len(kept), len(names)))
         for turn in range(rounds):
             jacobian = pool.jacobian(names, x, current, touched, bounds)
             robust = w / (OUTLIER**2 * np.sqrt(1.0 + (current / OUTLIER) ** 2))
@@ -155,7 +163,7 @@ def fit(
                 step = np.linalg.solve(left + damping * np.diag(np.diag(left)), right)
                 trial = np.clip(x - np.clip(step, -0.7, 0.7), bounds[:, 0], bounds[:, 1])
                 errors = pool.errors(dict(zip(names, np.exp(trial), strict=True)), range(len(kept)))
-                new = _loss(errors, w, trial, x0, prior)
+                new = loss_of(errors, w, trial, x0, prior)
                 if new < loss:
                     gain = (loss - new) / loss
                     x, current, loss, improved = trial, errors, new, True
@@ -165,10 +173,10 @@ def fit(
             say(f"round {turn + 1}: loss {loss:.2f}, median error {np.median(np.abs(current)):.1%}")
             if not improved or gain < 2e-4:
                 break
-    return Fit(dict(zip(names, np.exp(x).tolist(), strict=True)), start, before, current, kept)
+    return Fit(dict(zip(names, np.exp(x).tolist(), strict=True)), start, before, current, kept, jacobian)
 
 
-def _loss(errors: NDArray[Any], w: NDArray[Any], x: NDArray[Any], x0: NDArray[Any], prior: NDArray[Any]) -> float:
+def loss_of(errors: NDArray[Any], w: NDArray[Any], x: NDArray[Any], x0: NDArray[Any], prior: NDArray[Any]) -> float:
     """Return the loss whose steps `fit` takes: squared errors in units of OUTLIER, linear beyond it, and the prior."""
     import numpy as np
 
@@ -192,7 +200,7 @@ def _evaluate(job: tuple[dict[Parameter, float], list[int]]) -> list[float]:
     return [log_error(_ROWS[i], adjust if values else None) for i in indices]
 
 
-class _Pool:
+class Pool:
     """Processes that hold the rows and evaluate them under other constants."""
 
     def __init__(self, rows: list[Any], processes: int) -> None:
@@ -202,7 +210,7 @@ class _Pool:
         self.processes = max(1, processes)
         self._pool = multiprocessing.get_context("fork").Pool(self.processes) if self.processes > 1 else None
 
-    def __enter__(self) -> _Pool:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *_: object) -> None:

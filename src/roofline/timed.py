@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from roofline import kernel
 from roofline.lower.table import OVERHEAD, Table
 from roofline.lower.temporal import ACTIVATION_BYTES
-from roofline.specs.model import Dense
+from roofline.specs.layers import Dense
 
 if TYPE_CHECKING:
     from roofline.lower.table import Row

@@ -33,7 +33,7 @@ factor: half the rows have an interval narrower than x/÷ that.
 """
 _LIMITS = """## What is not modelled
 
-- **Skewed routing** beyond the statistics of uniform choices: real batches share experts less evenly.
+- **Routing of a given workload**: popularity of experts is taken as exponentially spread, for every model and load.
 - **TTFT under load** is a queue: its mean hangs on how a benchmark starts its users and how it draws lengths, which
   sources rarely say. Read the interval.
 - **llama.cpp prefill** has code paths of its own for each format and generation of chip; one fraction per class of

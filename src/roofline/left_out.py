@@ -1,0 +1,74 @@
+"""What a fit says about rows it has not seen: the fit again without each part of its rows.
+
+Each refit begins at the constants of the whole fit and keeps its Jacobian; constants that no remaining row speaks of
+fall back to their priors. Errors are evaluated with the refitted constants, not extrapolated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from roofline.calibrate import OUTLIER, Fit, Pool, weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Times that the errors of the remaining rows are evaluated anew, and linear steps between them.
+EVALUATIONS, STEPS = 2, 30
+
+
+def without(
+    fit: Fit,
+    parts: Sequence[Sequence[int]],
+    processes: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the log errors of each part of the rows under constants fitted to all the others.
+
+    Parameters
+    ----------
+    fit : Fit
+        A finished fit.
+    parts : sequence of sequences of int
+        Rows to leave out together, by their place in ``fit.rows``.
+    processes : int, optional
+        As in ``calibrate.fit``.
+    say : callable
+        Told of progress.
+    """
+    import numpy as np
+
+    names = list(fit.values)
+    bounds = np.log(np.array([p.bounds for p in names]))
+    prior = 1.0 / np.array([p.spread for p in names]) ** 2
+    x0 = np.log(np.array([fit.start[p] for p in names]))
+    best = np.log(np.array([fit.values[p] for p in names]))
+    with Pool(fit.rows, processes or os.cpu_count() or 1) as pool:
+
+        def errors(x: NDArray[np.float64], rows: Sequence[int]) -> NDArray[np.float64]:
+            return pool.errors(dict(zip(names, np.exp(x), strict=True)), rows)
+
+        for part in parts:
+            out = set(part)
+            rest = [i for i in range(len(fit.rows)) if i not in out]
+            w = weights([fit.rows[i] for i in rest])
+            slope, x, known = fit.jacobian[rest], best, fit.after[rest]
+            for evaluation in range(EVALUATIONS):
+                if evaluation:
+                    known = errors(x, rest)
+                at = x
+                for _ in range(STEPS):
+                    e = known + slope @ (x - at)
+                    robust = w / (OUTLIER**2 * np.sqrt(1.0 + (e / OUTLIER) ** 2))
+                    left = slope.T @ (robust[:, None] * slope) + np.diag(prior)
+                    step = np.linalg.solve(left, slope.T @ (robust * e) + prior * (x - x0))
+                    moved = np.clip(x - np.clip(step, -0.3, 0.3), bounds[:, 0], bounds[:, 1])
+                    if np.abs(moved - x).max() < 1e-3:
+                        break
+                    x = moved
+            found = errors(x, list(part))
+            say(f"left out {len(part)} rows: median error {np.median(np.abs(found)):.1%}")
+            yield found
