@@ -146,7 +146,7 @@ def fit(
     w = weights(kept)
     with Pool(kept, processes or os.cpu_count() or 1) as pool:
         before = pool.errors({}, range(len(kept)))
-        x = np.log(np.array([(begin or start).get(p, start[p]) for p in names]))
+        x = np.log(np.array([max((begin or start).get(p, start[p]), 1e-12) for p in names]))
         x = np.clip(x, bounds[:, 0], bounds[:, 1])
         current = pool.errors(dict(zip(names, np.exp(x), strict=True)), range(len(kept)))
         damping = 1e-2

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from roofline.calibrate import OUTLIER, Fit, Pool, weights
+from roofline.constants import Parameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +26,8 @@ def without(
     parts: Sequence[Sequence[int]],
     processes: int | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the log errors of each part of the rows under constants fitted to all the others.
+) -> Iterator[tuple[dict[Parameter, float], NDArray[np.float64]]]:
+    """Yield constants fitted without each part of the rows, and the log errors of the part under them.
 
     Parameters
     ----------
@@ -71,4 +72,4 @@ def without(
                     x = moved
             found = errors(x, list(part))
             say(f"left out {len(part)} rows: median error {np.median(np.abs(found)):.1%}")
-            yield found
+            yield dict(zip(names, np.exp(x).tolist(), strict=True)), found
