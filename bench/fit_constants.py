@@ -261,9 +261,10 @@ def write(values: dict[Parameter, float], start: dict[Parameter, float]) -> None
     """Put the constants into their files, each with its source."""
     files = defaultdict(dict)
     for parameter, value in values.items():
-        if abs(np.log(value / start[parameter])) < 0.01:
-            continue  # no row spoke of it
         path, epoch = file_of(parameter)
+        # What stays at its prior is left to the prior; but an epoch left silent would take today's figure instead.
+        if not epoch and abs(np.log(value / start[parameter])) < 0.01:
+            continue
         text = f"{value * 1e6:.3g} us" if parameter.field in SECONDS else float(f"{value:.3g}")
         figure = {"value": text, "source": SOURCE, "kind": "derived"}
         files[path][(epoch, parameter.field, parameter.key)] = figure
