@@ -2,7 +2,7 @@
 
     python bench/make_intervals.py DATA_FOLDER CONFIGURATIONS.jsonl CHIPS.jsonl [MODELS.jsonl SOURCES.jsonl]
 
-The files are what ``bench/fit_constants.py --folds 4 --residuals`` and ``--leave chip|model|source --residuals`` wrote:
+The files are those of the folder that ``bench/fit_constants.py --held-out`` wrote:
 log errors on configurations, and on whole chips, models and sources, that were left out of the fit.
 
 An interval is the shortest range that held `LEVEL` of such errors in the finest group that has enough of them: chip,
@@ -54,6 +54,8 @@ class Row:
     chip: str
     engine: str
     ffn: str
+    model: str
+    source: str
     group: str
     error: float
 
@@ -97,7 +99,8 @@ def read(path: str, known: dict[str, object]) -> list[Row]:
     for line in Path(path).read_text().splitlines():
         _, kind, chip, engine, model, name, error = json.loads(line)
         if name in known:
-            found.append(Row(kind, chip, engine, _ffn(model), str(group_of(known[name])), -error))
+            m = known[name]
+            found.append(Row(kind, chip, engine, _ffn(model), model, m.source, str(group_of(m)), -error))
     return found
 
 
@@ -105,28 +108,40 @@ def _ffn(model: str) -> str:
     return ffn_kind(catalog.model(model))
 
 
+def fitted(left_out: dict[str, list[Row]]) -> list[Row]:
+    """Return the rows that calibrated intervals are made from: one's model or way to measure is often new as well."""
+    return [row for what in ("configurations", "models", "sources") for row in left_out.get(what, ())]
+
+
 def predicted(measured: list) -> list[Row]:
     """Return rows with the errors of the constants that are in force."""
     kept, _ = calibrate.usable(measured)
     errors = [calibrate.log_error(m) for m in kept]
     return [
-        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), str(group_of(m)), -e)
+        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), m.model, m.source, str(group_of(m)), -e)
         for m, e in zip(kept, errors, strict=True)
     ]
 
 
-def coverage(rows: list[Row], by: str) -> dict[str, tuple[float, float]]:
-    """Return, by kind of row, how many intervals of the other rows held, and their median factor."""
-    if by == "chip":
-        fold = {row.chip: row.chip for row in rows}
-    else:
-        names = sorted({row.group for row in rows})
-        random.Random(3).shuffle(names)
-        fold = {name: str(i % 10) for i, name in enumerate(names)}
+def coverage(rows: list[Row], by: str, others: list[Row]) -> dict[str, tuple[float, float]]:
+    """Return, by kind of row, how many intervals made without a row's own group held, and their median factor.
+
+    Parameters
+    ----------
+    rows : list of Row
+        What is held against the intervals.
+    by : str
+        Attribute of a row that names its group; configurations are taken in ten parts.
+    others : list of Row
+        What the intervals are made from, less the group.
+    """
+    names = sorted({getattr(row, by) for row in rows})
+    random.Random(3).shuffle(names)
+    fold = {name: i % 10 if by == "group" else i for i, name in enumerate(names)}
     seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    level = LEVEL_CHIPS if by == "chip" else LEVEL
     for one in sorted(set(fold.values())):
-        level = LEVEL_CHIPS if by == "chip" else LEVEL
-        factors = table((row for row in rows if fold[getattr(row, by)] != one), level=level)
+        factors = table((row for row in others if fold.get(getattr(row, by)) != one), level=level)
         check(seen, [row for row in rows if fold[getattr(row, by)] == one], factors)
     return {kind: summary(pairs) for kind, pairs in seen.items()}
 
@@ -176,11 +191,11 @@ def main() -> None:
     pools = [row for row in predicted([m for m in measured if m.mode == "disagg"]) if "pools" in row.kind]
     young = predicted([m for m in measured if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
 
-    fitted = left_out["configurations"]
-    chips, engines = Counter(row.chip for row in fitted), Counter(row.engine for row in fitted)
-    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in fitted if engines[row.engine] >= 8}
+    rows = fitted(left_out)
+    chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
+    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= 8}
     tables = {
-        "calibrated": table(fitted),
+        "calibrated": table(rows),
         "transferred": table(left_out["chips"], level=LEVEL_CHIPS),
         "spec-sheet": table(prior, sys.maxsize),
     }
@@ -209,15 +224,10 @@ def main() -> None:
 def write_held_out(left_out: dict[str, list[Row]], pools: list[Row]) -> None:
     """Write calibration/held_out.csv: errors and interval coverage on what was left out, by kind of row."""
     found = ["left_out,kind,n,median_absolute_error,bias,interval_coverage,interval_factor"]
+    by = {"configurations": "group", "chips": "chip", "models": "model", "sources": "source"}
     for what, rows in left_out.items():
-        if what in ("configurations", "chips"):
-            held = coverage(rows, "chip" if what == "chips" else "group")
-        else:
-            seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-            check(seen, rows, table(left_out["configurations"]))
-            held = {kind: summary(pairs) for kind, pairs in seen.items()}
-        found += _lines(what, rows, held)
-    found += _lines("never fitted", pools, coverage(pools, "group"))
+        found += _lines(what, rows, coverage(rows, by[what], rows if what == "chips" else fitted(left_out)))
+    found += _lines("never fitted", pools, coverage(pools, "group", pools))
     (ROOT / "calibration" / "held_out.csv").write_text("\n".join(found) + "\n")
     print("\n".join(found))
 
@@ -228,9 +238,10 @@ def _lines(what: str, rows: list[Row], held: dict[str, tuple[float, float]]) -> 
         groups[row.kind].append(row.error)
     lines = []
     for kind, errors in sorted(groups.items()):
-        wrong, share, factor = median(abs(math.expm1(-e)) for e in errors), *held.get(kind, (math.nan, math.nan))
-        bias = math.exp(-median(errors))
-        lines.append(f'{what},"{kind}",{len(errors)},{wrong:.3f},{bias:.3f},{share:.3f},{factor:.3f}')
+        wrong, bias = median(abs(math.expm1(-e)) for e in errors), math.exp(-median(errors))
+        # Where one group is all there is, nothing else can say how wide its interval should be.
+        seen = ",".join(f"{value:.3f}" for value in held[kind]) if kind in held else ","
+        lines.append(f'{what},"{kind}",{len(errors)},{wrong:.3f},{bias:.3f},{seen}')
     return lines
 
 

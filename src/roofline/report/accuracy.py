@@ -21,15 +21,17 @@ measurements in `measurements/`, a sample of every configuration. Most of their 
 the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
-chip, model or source in turn. Separate pools take part in no fit at all.
+chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
+fit at all.
 
 Each prediction carries a 90 % interval: the shortest range of measured over predicted time that held nine in ten
 errors on rows left out of the fit, in the finest group with at least 30 of them (chip, engine, and whether its FFNs are
-dense or experts; down to all rows of the question). It is `calibrated` where chip and engine were fitted,
-`transferred` where one of them was (the errors on left-out chips), and `spec-sheet` where neither was (the errors of
-the constants before any fit). Below, each row is held against an interval made without its own configuration, or
-without its own chip; rows of left-out models and sources against the `calibrated` one. The last column is the median
-factor: half the rows have an interval narrower than x/÷ that.
+dense or experts; down to all rows of the question). It is `calibrated` where chip and engine were fitted (the errors on
+left-out configurations, models and sources), `transferred` where one of them was (those on left-out chips), and
+`spec-sheet` where neither was (the errors of the constants before any fit). Below, each row is held against an interval
+made without its own configuration, chip, model or source. The last column is the median factor: half the rows have an
+interval narrower than x/÷ that. A source or a model that was never seen is further off than its interval says: sources
+differ in how they measure.
 """
 _LIMITS = """## What is not modelled
 
@@ -96,7 +98,8 @@ def _held_out() -> str:
             f"{float(r['median_absolute_error']):.1%}",
             f"x{float(r['bias']):.2f}",
         ]
-        cells += [f"{float(r['interval_coverage']):.0%}", f"{float(r['interval_factor']):.2f}"]
+        held, factor = r["interval_coverage"], r["interval_factor"]
+        cells += [f"{float(held):.0%}", f"{float(factor):.2f}"] if held else ["-", "-"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
