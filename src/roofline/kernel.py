@@ -92,9 +92,9 @@ def independent_tokens(log_miss: float, tokens: float, shape: float) -> float:
     count T misses an expert with probability (1 + T q / shape)^-shape instead of exp(-T q), q = -`log_miss`. The first
     token still touches its k.
     """
-    if shape == 0.0 or tokens <= 1.0 or log_miss <= -100.0:
+    if shape == 0.0 or log_miss <= -100.0:
         return tokens
-    return 1.0 - shape / log_miss * math.log1p(-(tokens - 1.0) * log_miss / shape)
+    return min(tokens, 1.0) - shape / log_miss * math.log1p(-max(tokens - 1.0, 0.0) * log_miss / shape)
 
 
 def busiest_share(share: float, experts: float, spread: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from roofline import kernel
 
-_MATH = types.SimpleNamespace(expm1=np.expm1, sqrt=np.sqrt, floor=np.floor, ceil=np.ceil)
+_MATH = types.SimpleNamespace(expm1=np.expm1, log1p=np.log1p, sqrt=np.sqrt, floor=np.floor, ceil=np.ceil)
 
 
 @lru_cache(maxsize=1)
