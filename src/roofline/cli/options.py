@@ -21,10 +21,31 @@ Command = Callable[..., Any]
 MOST_POINTS = 200_000
 
 _FILE = click.Path(path_type=Path)
+
+
+def _names_of(family: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes the last name of a comma-separated list on the command line, from file names alone."""
+
+    def complete(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+        from roofline.catalog import files
+
+        before, comma, last = text.rpartition(",")
+        try:
+            names = sorted({stem for _, stem, _ in files(family)})  # type: ignore[arg-type]
+        except RooflineError:
+            return []
+        return [before + comma + name for name in names if name.startswith(last.lower())]
+
+    return complete
+
+
+_CHIPS = {"required": True, "help": "Chips: names, aliases or TOML paths; commas make an axis."}
+_MODELS = {"required": True, "help": "Models: names, aliases, TOML or config.json paths; commas make an axis."}
+_ENGINES = {"help": "Serving engines; by default each chip's usual one. `ideal` is the bound."}
 _WHERE = (
-    ("--hw", {"required": True, "help": "Chips: names, aliases or TOML paths; commas make an axis."}),
-    ("--model", {"required": True, "help": "Models: names, aliases, TOML or config.json paths; commas make an axis."}),
-    ("--engine", {"help": "Serving engines; by default each chip's usual one. `ideal` is the bound."}),
+    ("--hw", _CHIPS | {"shell_complete": _names_of("hardware")}),
+    ("--model", _MODELS | {"shell_complete": _names_of("models")}),
+    ("--engine", _ENGINES | {"shell_complete": _names_of("engines")}),
     ("--chips", {"help": "Chips that serve one copy; by default the fewest that hold the model."}),
     ("--tp", {"help": "Tensor parallel degree."}),
     ("--pp", {"help": "Pipeline parallel degree."}),
