@@ -101,6 +101,11 @@ def resolve(request: Request, batch: float = 1.0, context: float = 8192.0) -> Sy
 
 @lru_cache(maxsize=1024)
 def _resolve(request: Request, specs: Loaded, batch: float, context: float) -> System:
+    return deploy(request, specs, batch, context)
+
+
+def deploy(request: Request, specs: Loaded, batch: float, context: float) -> System:
+    """Return the system of specs that are loaded already: formats, tiers and shape chosen as for `resolve`."""
     if specs.model.scenario is not None:
         proxies = ", ".join(specs.model.scenario.proxies)
         raise RooflineError(f"{specs.model.name} is closed: its shape is not known; evaluate its proxies ({proxies})")

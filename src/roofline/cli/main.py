@@ -32,6 +32,7 @@ COMMANDS = {
     "model": ("catalogue", "Models: list, show, validate, import."),
     "engine": ("catalogue", "Engines: list, show, validate."),
     "workload": ("catalogue", "Workload profiles: list, show, validate."),
+    "web": ("web", "A page that answers what-if by dragging, and its JSON interface."),
     "schema": ("schema", "JSON Schema of a spec file."),
 }
 

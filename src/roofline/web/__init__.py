@@ -1,0 +1,1 @@
+"""A page that answers "what if" by dragging, and the JSON interface behind it."""
