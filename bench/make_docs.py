@@ -136,7 +136,13 @@ def chart() -> str:
 
 
 def _help(words: list[str], command: click.Command) -> str:
-    context = click.Context(command, info_name=" ".join(words), terminal_width=100, max_content_width=100)
+    context = click.Context(
+        command,
+        info_name=" ".join(words),
+        terminal_width=100,
+        max_content_width=100,
+        help_option_names=["-h", "--help"],
+    )
     level = "##" if len(words) < 3 else "###"
     return f"{level} {' '.join(words)}\n\n```text\n{command.get_help(context).rstrip()}\n```"
 

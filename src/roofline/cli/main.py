@@ -33,6 +33,7 @@ COMMANDS = {
     "engine": ("catalogue", "Engines: list, show, validate."),
     "workload": ("catalogue", "Workload profiles: list, show, validate."),
     "web": ("web", "A page that answers what-if by dragging, and its JSON interface."),
+    "mcp": ("mcp", "Tools for agents over standard input and output."),
     "schema": ("schema", "JSON Schema of a spec file."),
 }
 
