@@ -13,7 +13,7 @@ from roofline.errors import RooflineError
 from roofline.planning import choose
 from roofline.planning.choose import Goal, Miss, Option
 from roofline.planning.points import Curve, Load, curves, up_to
-from roofline.planning.space import Space, systems
+from roofline.planning.space import DEGREES, Space, systems
 from roofline.resolve import load
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ def search(
     prices, absent = _prices(space, usd_per_hour, basis)
     held = {one.system.names[0] for one in found}
     named = {load(chip, space.models[0], None, space.sets).names[0] for chip in space.chips}
-    none = sorted(named - held)
-    absent += [
-        f"{name} is left out: no deployment of at most {space.most_chips} chips holds a request" for name in none
-    ]
+    given = [f"{name} {' or '.join(map(str, getattr(space, name)))}" for name in DEGREES if getattr(space, name)]
+    with_these = f" with {', '.join(given)}" if given else ""
+    small = f"no deployment of at most {space.most_chips} chips{with_these} holds a request"
+    absent += [f"{name} is left out: {small}" for name in sorted(named - held)]
     found = [up_to(one, goal.most_batch) for one in found if one.system.names[0] in prices]
     if not found:
         raise RooflineError(f"no deployment to choose from: {'; '.join(absent)}")

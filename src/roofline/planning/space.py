@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from roofline.specs.model import Model
     from roofline.system import System
 
+#: Degrees that a space may fix.
+DEGREES = ("tp", "pp", "dp", "ep", "dcp")
 #: Most chips of one copy, where the caller names no number: eight servers of eight.
 MOST_CHIPS = 64
 #: Pipeline stages, and attention-DP ranks, that are tried.
