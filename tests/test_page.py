@@ -113,10 +113,11 @@ def test_a_slider_moves_the_number_to_what_the_command_prints(page: Any, address
 
 
 def test_the_address_holds_the_state(page: Any, address: str) -> None:
-    opened(page, f"{address}/?hw=h100&model=llama-3.3-70b&weights=fp8&batch=16&context=4096")
+    opened(page, f"{address}/?hw=h100&model=llama-3.3-70b&weights=fp8&chips=4&batch=16&context=4096")
     assert page.input_value("#hw") == "h100"
     assert page.input_value("#model") == "llama-3.3-70b"
     assert page.input_value("#weights") == "fp8"
+    assert page.input_value("#chips") == "4"
     assert page.inner_text("#context-shown") == "4,096"
     assert page.locator("td[data-speed]").count() == 1
 
@@ -139,11 +140,11 @@ def test_an_unknown_chip_shows_its_error(page: Any, address: str) -> None:
 def test_keys_alone_reach_every_control(page: Any, address: str) -> None:
     opened(page, address)
     seen = []
-    for _ in range(14):
+    for _ in range(15):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.id"))
     assert [name for name in seen if name] == [
-        *("hw", "add", "model", "weights", "kv", "batch", "context", "kind", "file", "json", "csv", "svg")
+        *("hw", "add", "model", "weights", "kv", "chips", "batch", "context", "kind", "file", "json", "csv", "svg")
     ]
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import socket
+import threading
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +153,31 @@ def test_a_thousand_hostile_requests() -> None:
         assert 400 <= answer.status_code < 500
         assert "Traceback" not in answer.text
     assert get("/api/decode", hw="h100", model="llama-3.1-8b").status_code == 200
+
+
+def test_clients_that_never_finish_keep_nobody_waiting() -> None:
+    """Forty connections with half a request each, and the server still answers a forty-first."""
+    uvicorn = pytest.importorskip("uvicorn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create(), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    try:
+        for one in slow:
+            one.sendall(b"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n{")
+        address = f"http://127.0.0.1:{port}/api/decode?hw=h100&model=llama-3.1-8b"
+        with urllib.request.urlopen(address, timeout=20) as found:
+            assert found.status == 200
+    finally:
+        for one in slow:
+            one.close()
+        server.should_exit = True
+        thread.join(10)
 
 
 def test_static_files_are_only_those() -> None:

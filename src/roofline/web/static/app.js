@@ -1,6 +1,6 @@
 // The page: controls to an address, the address to questions, answers to a table and charts.
 
-const DEFAULTS = { hw: "wse3,h100,b200", model: "llama-4-maverick", weights: "", kv: "", batch: "1", context: "8192" };
+const DEFAULTS = { hw: "wse3,h100,b200", model: "llama-4-maverick", weights: "", kv: "", chips: "", batch: "1", context: "8192" };
 const CHARTS = ["frontier", "dollars", "fit", "roofline"];
 const byId = (id) => document.getElementById(id);
 const views = {};
@@ -27,7 +27,7 @@ function remember(next) {
 
 function show() {
   const now = state();
-  for (const key of ["hw", "model", "weights", "kv"]) byId(key).value = now[key];
+  for (const key of ["hw", "model", "weights", "kv", "chips"]) byId(key).value = now[key];
   for (const key of ["batch", "context"]) {
     byId(key).value = Math.log2(Number(now[key]));
     byId(`${key}-shown`).textContent = Number(now[key]).toLocaleString("en-US");
@@ -178,12 +178,12 @@ async function upload() {
 async function begin() {
   const names = await ask("/api/names");
   for (const name of names.hw) {
-    byId("chips").append(new Option(name, name));
+    byId("known").append(new Option(name, name));
     byId("add").append(new Option(name, name));
   }
   for (const name of names.model) byId("model").append(new Option(name, name));
   show();
-  for (const key of ["hw", "model", "weights", "kv"]) {
+  for (const key of ["hw", "model", "weights", "kv", "chips"]) {
     byId(key).addEventListener("change", (event) => change({ [key]: event.target.value }));
   }
   byId("add").addEventListener("change", (event) => {
