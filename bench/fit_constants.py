@@ -60,6 +60,7 @@ ENGINE_FIELDS = [
     "launches_moe",
     "launches_latent",
     "launches_state",
+    "launches_fp4",
     "elementwise_passes",
     "host_per_step",
     "host_per_sequence",

@@ -24,6 +24,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "launches_moe": (0.3, 60.0),
     "launches_latent": (0.3, 60.0),
     "launches_state": (0.3, 60.0),
+    "launches_fp4": (0.05, 6.0),
     "moe_floor": (0.3e-6, 60e-6),
     "elementwise_passes": (1.0, 80.0),
     "host_per_step": (0.02e-3, 40e-3),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from roofline import dtypes
+from roofline import dtypes, unstated
 from roofline.errors import RooflineError
 from roofline.resolve import Request, resolve
 from roofline.specs.figure import Figure
@@ -43,7 +43,7 @@ def request_of(m: Any) -> Request:
         ep=ep,
         weights=weights,
         experts=dtype(getattr(m, "moe_precision", "") or ""),
-        kv=dtype(m.kv_precision),
+        kv=dtype(m.kv_precision) or unstated.cache(m, weights),
         cores=_cores(m.cores),
         as_measured=True,
     )
@@ -95,7 +95,7 @@ def lengths(m: Any) -> tuple[float, float]:
     """Return prompt and answer length of a row [tokens]."""
     if m.isl is None or m.osl is None:
         raise SkippedError("the row states no lengths")
-    return float(max(1, m.isl)), float(max(1, m.osl))
+    return unstated.lengths(m)
 
 
 def batch_of(m: Any) -> float:

@@ -130,8 +130,8 @@ class Rates:
             return 0.0
         return self.kernel + (self.engine.launch.value if self.engine.launch else 0.0)
 
-    def small_launches(self, mixer: Mixer, ffn: Ffn) -> float:
-        """Return the small kernels of a layer besides matrix products, attention and collectives."""
+    def small_launches(self, mixer: Mixer, ffn: Ffn, fp4_products: float) -> float:
+        """Return the small kernels of a layer with so many dense products in FP4, besides these and attention."""
         engine = self.engine
         figures = [engine.launches_per_layer]
         if ffn.kind == "moe":
@@ -140,7 +140,10 @@ class Rates:
             figures.append(engine.launches_latent)
         elif mixer.kind not in ("gqa", "none"):
             figures.append(engine.launches_state)
-        return 0.0 if self.ideal else sum(figure.value for figure in figures if figure)
+        if self.ideal:
+            return 0.0
+        quantised = fp4_products * engine.launches_fp4.value if engine.launches_fp4 else 0.0
+        return quantised + sum(figure.value for figure in figures if figure)
 
     @property
     def moe_width(self) -> float:

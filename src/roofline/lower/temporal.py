@@ -43,9 +43,9 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
     for (mixer_name, ffn_name), layers in model.kinds.items():
         mixer, ffn = model.mixers[mixer_name], model.ffns[ffn_name]
         layer = " + ".join(name for name, part in ((mixer_name, mixer), (ffn_name, ffn)) if part.kind != "none")
-        rows += _mixer_rows(mixer, model.d_model, rates, phase, layer, layers)
-        rows += _ffn_rows(ffn, model.d_model, rates, layer, layers)
-        rows += _small_rows(mixer, ffn, model.d_model, rates, layer, layers)
+        parts = _mixer_rows(mixer, model.d_model, rates, phase, layer, layers)
+        parts += _ffn_rows(ffn, model.d_model, rates, layer, layers)
+        rows += [*parts, *_small_rows(mixer, ffn, parts, model.d_model, rates, layer, layers)]
     rows += _ends(model, rates)
     return Table(tuple(rows), float(rates.deployment.dp))
 
@@ -168,8 +168,10 @@ def _experts(matrix: Matrix, ffn: Moe, rates: Rates, layer: str, count: float) -
     )
 
 
-def _small_rows(mixer: Mixer, ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) -> list[Row]:
-    """Return norms, residuals and activation functions, and the write of the new cache entries."""
+def _small_rows(
+    mixer: Mixer, ffn: Ffn, parts: list[Row], d_model: int, rates: Rates, layer: str, count: float
+) -> list[Row]:
+    """Return norms, residuals, activation functions and quantisation, and the write of the new cache entries."""
     written = 0.0
     if mixer.kind != "none":
         for entry in cache_entries(mixer):
@@ -178,6 +180,8 @@ def _small_rows(mixer: Mixer, ffn: Ffn, d_model: int, rates: Rates, layer: str, 
     passes = rates.elementwise_passes * d_model * ACTIVATION_BYTES
     if rates.ideal:
         return []
+    dense = [row for row in parts if row.bytes_fixed > 0 and row.dtype]
+    fp4_products = float(sum(rates.unit(row.dtype) == "fp4" for row in dense))
     return [
         Row(
             "elementwise",
@@ -185,7 +189,7 @@ def _small_rows(mixer: Mixer, ffn: Ffn, d_model: int, rates: Rates, layer: str, 
             count=count,
             bytes_token=passes + written,
             seconds_per_byte=rates.elementwise_seconds_per_byte,
-            overhead=rates.small_launches(mixer, ffn) * rates.launch,
+            overhead=rates.small_launches(mixer, ffn, fp4_products) * rates.launch,
         )
     ]
 

@@ -57,6 +57,8 @@ class Pace:
     """More of them in a layer of latent, indexed or compressed attention: norms, rotary parts, copies."""
     launches_state: Number | None = None
     """More of them in a recurrent layer: convolution, gates, norms."""
+    launches_fp4: Number | None = None
+    """More of them for each dense product in FP4: its input is quantised block by block, in a kernel of its own."""
     elementwise_passes: Number | None = None
     """Times the hidden state crosses memory per layer: norms, residuals, rotary, quantisation."""
     host_per_step: Seconds | None = None
