@@ -21,6 +21,7 @@ import os
 import random
 import tomllib
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -73,6 +74,8 @@ ENGINE_FIELDS = [
     "isolated_prefill",
     "isolated_quantise",
 ]
+#: Least share of a step that a part has to say something by itself.
+PART = 0.1
 UNITS = ("bf16", "fp16", "fp8", "int8", "fp4")
 
 
@@ -101,6 +104,24 @@ def sample(rows: list, cap: int, seed: int = 0) -> list:
         shuffle.shuffle(members)
         chosen += members[:cap]
     return sorted(chosen, key=lambda m: (m.hardware, m.engine, m.date[:7], m.model, str(group_of(m)), m.id))
+
+
+def with_parts(rows: list) -> list:
+    """Return the rows and, of steps of kernels timed one by one, the parts that make up a tenth or more of the sum.
+
+    A sum lets one kernel's constant make up for another's; the parts tell them apart. Latent attention is timed as a
+    module, its projections included.
+    """
+    found = []
+    for m in rows:
+        found.append(m)
+        parts = {name: float(m.extra.get(name) or 0) for name in ("gemm_ms", "attn_ms", "moe_ms", "comm_ms")}
+        if any(mixer.kind == "mla" for mixer in catalog.model(m.model).mixers.values()):
+            parts["mixer_ms"] = parts.pop("gemm_ms") + parts.pop("attn_ms")
+        for name, value in parts.items():
+            if m.mode.startswith("step_") and value >= PART * m.value:
+                found.append(replace(m, id=f"{m.id} {name}", metric=name, value=value))
+    return found
 
 
 def parameters(rows: list) -> list[Parameter]:
@@ -207,7 +228,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = read_csv(options.folder / "measurements.csv") + read_csv(options.folder / "step_times.csv")
     rows = [m for m in rows if not excluded(m)]
-    chosen = sample(rows, options.per_group)
+    chosen = with_parts(sample(rows, options.per_group))
     wanted = parameters(chosen)
     fit = calibrate.fit(
         chosen,

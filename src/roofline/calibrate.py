@@ -92,6 +92,9 @@ def _trust(m: Any) -> float:
     # Repeats of one early benchmark on many chips differ by up to five times; they still say what an epoch was like.
     if m.mode == "static_batch":
         return 0.5
+    # The parts of a step repeat what its sum says.
+    if m.mode.startswith("step_") and not m.metric.startswith("latency"):
+        return 0.3
     return 2.0 if m.mode in ("concurrency", "offline_throughput") else 1.0
 
 

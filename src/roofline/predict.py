@@ -178,6 +178,11 @@ def _step(m: Any, system: System) -> Prediction:
     if m.isl is None:
         raise SkippedError("the row states no lengths")
     phase = "decode" if m.mode == "step_decode" else "prefill"
+    if m.metric in timed.PARTS:
+        seconds = timed.part_seconds(system, phase, batch_of(m), float(m.isl), timed.PARTS[m.metric])
+        if seconds <= 0:
+            raise SkippedError(f"a step of this deployment has no {m.metric[:-3]} kernels")
+        return Prediction(seconds * 1e3, False, system)
     seconds = timed.step_seconds(system, phase, batch_of(m), float(m.isl))
     if m.metric not in ("latency_ms", "latency_us"):
         raise SkippedError(f"metric {m.metric!r} does not belong to mode {m.mode!r}")

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from roofline import kernel
-from roofline.lower.table import OVERHEAD, Table
+from roofline.lower.table import LINK, OVERHEAD, Table
 from roofline.lower.temporal import ACTIVATION_BYTES
 from roofline.specs.layers import Dense
 
@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
 #: Times a norm with its residual moves the hidden state: two reads, two writes.
 NORM_PASSES = 4.0
+#: Units whose inputs such tables quantise in a kernel of its own.
+EIGHT_OR_FEWER = ("fp8", "int8", "fp4")
+
+
+#: Parts of such a step that are published beside the sum, by metric. ``mixer_ms`` is products and attention together:
+#: of latent attention the tables time the whole module.
+PARTS = {
+    "gemm_ms": ("gemm",),
+    "attn_ms": ("attn",),
+    "mixer_ms": ("gemm", "attn"),
+    "moe_ms": ("moe",),
+    "comm_ms": ("comm",),
+}
 
 
 def step_seconds(system: System, phase: str, batch: float, tokens: float) -> float:
@@ -41,32 +54,44 @@ def step_seconds(system: System, phase: str, batch: float, tokens: float) -> flo
         Sequences over all attention-DP ranks, and positions of each.
     """
     table = system.decode if phase == "decode" else system.prefill
+    new = 1.0 if phase == "decode" else tokens
+    timed = part_seconds(system, phase, batch, tokens, ("gemm", "attn", "moe", "comm"))
+    return timed + _charge(system, max(batch / table.ranks, 1.0) * new)
+
+
+def part_seconds(system: System, phase: str, batch: float, tokens: float, parts: tuple[str, ...]) -> float:
+    """Return the time of some parts of such a step [s]; parameters as in `step_seconds`."""
+    table = system.decode if phase == "decode" else system.prefill
     new, past = (1.0, tokens - 1.0) if phase == "decode" else (tokens, 0.0)
     engine = system.engine
-    seconds = kernel.step_seconds(_timed(table), batch, table.ranks, new, past, 1.0)
+    seconds = kernel.step_seconds(_timed(table, parts), batch, table.ranks, new, past, 1.0)
+    rows = [row for row in table.rows if _part(row) in parts]
     if engine.launch:
         # A kernel timed in a loop of its own kind waits for no other.
-        seconds -= engine.launch.value * sum(row.count for row in table.rows if _is_timed(row) and row.overhead > 0)
+        seconds -= engine.launch.value * sum(row.count for row in rows if row.overhead > 0)
     isolated = engine.isolated if phase == "decode" else engine.isolated_prefill
     if isolated:
         seconds *= isolated.value
     if engine.isolated_quantise:
-        seconds += engine.isolated_quantise.value * sum(
-            row.count
-            for row in table.rows
-            if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in ("fp8", "int8", "fp4")
-        )
-    return seconds + _charge(system, max(batch / table.ranks, 1.0) * new)
+        quantised = (row for row in rows if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in EIGHT_OR_FEWER)
+        seconds += engine.isolated_quantise.value * sum(row.count for row in quantised)
+    return seconds
 
 
-def _is_timed(row: Row) -> bool:
-    """Return whether a row is in the sum: all but the host's and the small kernels'."""
-    return row.memory != OVERHEAD and row.op != "elementwise"
+def _part(row: Row) -> str:
+    """Return the part of the sum that a row belongs to; empty for the host's and the small kernels'."""
+    if row.memory == OVERHEAD or row.op == "elementwise":
+        return ""
+    if row.memory == LINK:
+        return "comm"
+    if row.bytes_experts > 0:
+        return "moe"
+    return "gemm" if row.bytes_fixed > 0 else "attn"
 
 
-@lru_cache(maxsize=2048)
-def _timed(table: Table) -> tuple[float, ...]:
-    return tuple(v for row in table.rows if _is_timed(row) for v in row.values)
+@lru_cache(maxsize=8192)
+def _timed(table: Table, parts: tuple[str, ...]) -> tuple[float, ...]:
+    return tuple(v for row in table.rows if _part(row) in parts for v in row.values)
 
 
 def _charge(system: System, tokens: float) -> float:

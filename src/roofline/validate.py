@@ -67,7 +67,8 @@ def kind_of(m: Any) -> str:
         names = {"tpot_ms": "TPOT under concurrency", "ttft_ms": "TTFT under concurrency"}
         return str(names.get(m.metric, "throughput under concurrency"))
     if m.mode in ("step_decode", "step_prefill"):
-        return f"kernel-level {m.mode[5:]} step"
+        part = "" if m.metric.startswith("latency") else ", its parts"
+        return f"kernel-level {m.mode[5:]} step{part}"
     if m.mode in ("decode_only", "prefill_only") and m.engine in ("llama.cpp", "ollama", "gpt-fast"):
         return f"llama.cpp and gpt-fast {m.mode[:-5]}"
     if m.mode == "static_batch":
@@ -89,6 +90,8 @@ QUESTIONS = {
     "throughput under concurrency": "throughput",
     "kernel-level decode step": "kernel",
     "kernel-level prefill step": "kernel",
+    "kernel-level decode step, its parts": "kernel",
+    "kernel-level prefill step, its parts": "kernel",
     "llama.cpp and gpt-fast decode": "decode",
     "llama.cpp and gpt-fast prefill": "prefill",
     "static batch before 2024": "static_early",

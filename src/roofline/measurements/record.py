@@ -26,7 +26,8 @@ MODES = (
 #: Modes that describe no whole step or request; their rows are kept, and whoever predicts skips them.
 SKIPPED_MODES = ("kernel",)
 
-#: What was measured; the unit is the end of the name. ``total_tok_s`` counts input and output tokens,
+#: What was measured; the unit is the end of the name. ``gemm_ms`` to ``comm_ms`` are parts of a step of kernels timed
+#: one by one (``mixer_ms``: products and attention together). ``total_tok_s`` counts input and output tokens,
 #: ``tok_s_total_undefined`` is a rate whose source does not say what it counts, ``itl_ms`` is read as ``tpot_ms``.
 METRICS = (
     "output_tok_s_total",
@@ -40,6 +41,11 @@ METRICS = (
     "e2e_latency_ms",
     "latency_ms",
     "latency_us",
+    "gemm_ms",
+    "attn_ms",
+    "mixer_ms",
+    "moe_ms",
+    "comm_ms",
     "tok_s_total_undefined",
     "itl_ms",
 )
