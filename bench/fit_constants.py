@@ -47,6 +47,7 @@ CLASS_FIELDS = [
     "attention_decode_floor",
     "attention_prefill_flops",
     "attention_prefill_floor",
+    "attention_prefill_padding",
     "elementwise",
     "overlap",
     "kernel",

@@ -15,6 +15,7 @@ Scope = Literal["class", "chip", "engine"]
 BOUNDS: dict[str, tuple[float, float]] = {
     "attention_decode_floor": (1e-6, 60e-6),
     "attention_prefill_floor": (1e-6, 200e-6),
+    "attention_prefill_padding": (20.0, 4000.0),
     "kernel": (0.5e-6, 6e-6),
     "collective": (1e-6, 60e-6),
     "collective_per_doubling": (0.05e-6, 40e-6),

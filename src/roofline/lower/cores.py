@@ -37,8 +37,20 @@ def core_rows(mixer: Mixer, rates: Rates, phase: str, layer: str, count: float) 
         rows = _state(mixer, rates)
     else:
         return []
+    if phase == "prefill":
+        rows += [_padding(row, rates) for row in rows if row["op"] == "attention" and rates.attention_padding]
     labels: dict[str, Any] = {"layer": layer, "memory": KV, "count": count}
     return [Row(**(labels | row)) for row in rows]
+
+
+def _padding(core: dict[str, Any], rates: Rates) -> dict[str, Any]:
+    """Return what each query of a prefill pays beside its pairs: tiles that the causal edge cuts, rescaled sums."""
+    return {
+        "op": "attention tiles",
+        "dtype": core["dtype"],
+        "flops_token": core["flops_pair"] * rates.attention_padding,
+        "seconds_per_flop": core["seconds_per_flop"],
+    }
 
 
 def _gqa(m: Gqa, rates: Rates, phase: str) -> list[dict[str, Any]]:

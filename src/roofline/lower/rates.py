@@ -110,6 +110,12 @@ class Rates:
         return figure.value + self.launch - self.kernel
 
     @property
+    def attention_padding(self) -> float:
+        """Pairs that a query of a prefill pays for beside those it attends to."""
+        figure = self.achieved.attention_prefill_padding
+        return 0.0 if self.ideal or figure is None else figure.value
+
+    @property
     def elementwise_seconds_per_byte(self) -> float:
         """1 / achieved bytes/s of norms, residuals and activation functions [s]."""
         bandwidth = self._bandwidth(self.deployment.weights_tier)

@@ -161,6 +161,8 @@ class Achieved:
     """Attention arithmetic in prefill, share of the 16-bit peak."""
     attention_prefill_floor: Seconds | None = None
     """Shortest prefill attention call [s]."""
+    attention_prefill_padding: Number | None = None
+    """Pairs that a query pays for beside those it attends to: tiles that the causal edge cuts, rescaled sums."""
     elementwise: Fraction | None = None
     """Norms, residuals, rotary and activation functions, share of memory bandwidth."""
     overlap: Share | None = None
