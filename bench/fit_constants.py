@@ -34,6 +34,7 @@ from roofline import calibrate, catalog, constants, left_out  # noqa: E402 (the 
 from roofline.calibrate import Parameter  # noqa: E402
 from roofline.calibration import dump  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
+from roofline.timed import PARTS  # noqa: E402
 from roofline.validate import kind_of  # noqa: E402
 
 SOURCE = "fit to published measurements, 2026-11-23: docs/accuracy.md"
@@ -41,6 +42,7 @@ CLASS_FIELDS = [
     "moe_gemm",
     "moe_weights",
     "moe_width",
+    "moe_slice",
     "moe_floor",
     "attention_decode_bytes",
     "attention_decode_flops",
@@ -144,6 +146,14 @@ def parameters(rows: list) -> list[Parameter]:
             found += [Parameter("class", name, "weights", unit) for unit in UNITS]
             if not own:
                 found += [Parameter("class", name, "gemm", unit) for unit in UNITS]
+    siblings = {
+        (catalog.hardware(c).hardware_class, field, unit): None
+        for c, n in chips.items()
+        if n >= 8
+        for field in ("gemm", "weights")
+        for unit in getattr(catalog.hardware(c).achieved, field)
+    }
+    found += [Parameter("siblings", name, field, unit) for name, field, unit in siblings]
     for name, n in chips.items():
         own = catalog.hardware(name).achieved
         if n >= 8:
@@ -210,6 +220,8 @@ def held_out(fit: calibrate.Fit, every: list, what: str, options) -> None:
         rows += members
         errors += found.tolist()
         for m, error in zip(members, found.tolist(), strict=True):
+            if m.metric in PARTS:
+                continue
             lines.append(json.dumps([known, kind_of(m), m.hardware, m.engine, m.model, m.id, error]))
     table(f"{what} left out:", rows, np.array(errors))
     (options.held_out / f"{what}.jsonl").write_text("\n".join(lines) + "\n")
@@ -260,6 +272,8 @@ def shipped(wanted: list[Parameter]) -> dict[Parameter, float]:
     """Return the constants as the shipped files have them."""
     found = {}
     for parameter in wanted:
+        if parameter.scope == "siblings":
+            continue  # the files hold its product with the chips' own figures
         path, epoch = file_of(parameter)
         spec = tomllib.loads(path.read_text())
         place = spec if parameter.scope == "engine" else spec.get("achieved", {})
@@ -272,7 +286,20 @@ def shipped(wanted: list[Parameter]) -> dict[Parameter, float]:
             found[parameter] = float(value[:-3]) * 1e-6
         elif isinstance(value, float | int):
             found[parameter] = float(value)
+    # The files hold the product of a chip's figure and its siblings' factor: the factor is what the chips share.
+    for parameter in wanted:
+        if parameter.scope == "siblings":
+            own = {p: getattr(catalog.hardware(p.name).achieved, p.field)[p.key].value for p in found if _is_one(p, parameter)}
+            factor = float(np.exp(np.mean([np.log(found[p] / value) for p, value in own.items()] or [0.0])))
+            found[parameter] = factor
+            found |= {p: found[p] / factor for p in own}
     return found
+
+
+def _is_one(chip: Parameter, siblings: Parameter) -> bool:
+    """Return whether a chip's constant has that factor."""
+    alike = chip.scope == "chip" and (chip.field, chip.key) == (siblings.field, siblings.key)
+    return alike and catalog.hardware(chip.name).hardware_class == siblings.name
 
 
 SECONDS = {"moe_floor", "attention_decode_floor", "attention_prefill_floor", "kernel", "collective"}
@@ -280,13 +307,32 @@ SECONDS |= {"collective_per_doubling", "collective_large", "launch", "host_per_s
 SECONDS |= {"request", "request_per_token", "isolated_quantise"}
 
 
+def spread(values: dict[Parameter, float]) -> dict[Parameter, float]:
+    """Return the constants as files hold them: the factor of siblings is in the figures of every chip and the class."""
+    found = {p: value for p, value in values.items() if p.scope != "siblings"}
+    for p, factor in values.items():
+        if p.scope != "siblings":
+            continue
+        for name in sorted({name for _, name, _ in catalog.files("hardware")}):
+            chip = catalog.hardware(name)
+            own = getattr(chip.achieved, p.field).get(p.key)
+            if chip.hardware_class == p.name and own is not None:
+                mine = Parameter("chip", name, p.field, p.key)
+                found[mine] = min(1.0, factor * found.get(mine, own.value))
+        mine = Parameter("class", p.name, p.field, p.key)
+        of_class = getattr(catalog.class_defaults(p.name), p.field).get(p.key)
+        if mine not in found and of_class is not None:
+            found[mine] = min(1.0, factor * of_class.value)
+    return found
+
+
 def write(values: dict[Parameter, float], start: dict[Parameter, float]) -> None:
     """Put the constants into their files, each with its source."""
     files = defaultdict(dict)
-    for parameter, value in values.items():
+    for parameter, value in spread(values).items():
         path, epoch = file_of(parameter)
         # What stays at its prior is left to the prior; but an epoch left silent would take today's figure instead.
-        if not epoch and abs(np.log(value / start[parameter])) < 0.01:
+        if not epoch and abs(np.log(value / start.get(parameter, 1e-9))) < 0.01:
             continue
         text = f"{value * 1e6:.3g} us" if parameter.field in SECONDS else float(f"{value:.3g}")
         figure = {"value": text, "source": SOURCE, "kind": "derived"}

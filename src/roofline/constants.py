@@ -10,7 +10,7 @@ from roofline.specs.figure import Figure
 if TYPE_CHECKING:
     from roofline.system import System
 
-Scope = Literal["class", "chip", "engine"]
+Scope = Literal["class", "siblings", "chip", "engine"]
 #: Bounds by field: (low, high). Fields not named are fractions.
 BOUNDS: dict[str, tuple[float, float]] = {
     "attention_decode_floor": (1e-6, 60e-6),
@@ -37,6 +37,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "isolated_prefill": (0.6, 1.6),
     "isolated_quantise": (0.05e-6, 30e-6),
     "moe_width": (10.0, 2000.0),
+    "moe_slice": (1e4, 2e7),
 }
 
 
@@ -46,8 +47,9 @@ class Parameter:
 
     Attributes
     ----------
-    scope : {"class", "chip", "engine"}
-        Whose constant it is.
+    scope : {"class", "siblings", "chip", "engine"}
+        Whose constant it is. ``siblings``: a factor on the figures that chips of a class have of their own: how far
+        serving lies from the micro-benchmarks of all of them, so that it holds for a sibling that nobody served with.
     name : str
         Class, chip or engine; an engine's earlier releases are ``vllm<=2024-12``.
     field, key : str
@@ -62,13 +64,15 @@ class Parameter:
     @property
     def bounds(self) -> tuple[float, float]:
         """Least and largest value."""
+        if self.scope == "siblings":
+            return (0.5, 2.0)
         return BOUNDS.get(self.field, (0.02, 1.0))
 
     @property
     def spread(self) -> float:
         """How far the constant may drift from its start for one unit of loss, in log units."""
         if self.field in ("gemm", "weights"):
-            return 0.15 if self.scope == "chip" else 0.2
+            return 0.1 if self.scope == "chip" else 0.2
         return 0.6 if self.scope == "engine" else 0.4
 
     def touches(self, system: System) -> bool:
@@ -81,10 +85,13 @@ class Parameter:
         if chip.hardware_class != self.name:
             return False
         own = getattr(chip.achieved, self.field)
-        return not (self.key in own if self.key else own is not None)
+        has_own = self.key in own if self.key else own is not None
+        return bool(has_own) == (self.scope == "siblings")
 
     def value(self, system: System) -> float | None:
         """Return the constant as a system has it now."""
+        if self.scope == "siblings":
+            return 1.0
         if self.scope == "engine":
             figure = getattr(system.engine, self.field)
         else:
@@ -107,11 +114,14 @@ def apply(system: System, values: dict[Parameter, float]) -> System:
     achieved, engine = system.rates.achieved, system.engine
     fields: dict[str, Any] = {}
     software: dict[str, Any] = {}
+    factors: list[tuple[Parameter, float]] = []
     for parameter, value in values.items():
         if not parameter.touches(system):
             continue
         if parameter.scope == "engine":
             software[parameter.field] = Figure(value)
+        elif parameter.scope == "siblings":
+            factors.append((parameter, value))
         elif parameter.key:
             fields[parameter.field] = {
                 **fields.get(parameter.field, getattr(achieved, parameter.field)),
@@ -119,6 +129,9 @@ def apply(system: System, values: dict[Parameter, float]) -> System:
             }
         else:
             fields[parameter.field] = Figure(value)
+    for parameter, factor in factors:
+        now = fields.get(parameter.field, getattr(achieved, parameter.field))
+        fields[parameter.field] = {**now, parameter.key: Figure(min(1.0, factor * now[parameter.key].value))}
     if not fields and not software:
         return system
     rates = replace(system.rates, achieved=replace(achieved, **fields), engine=replace(engine, **software))

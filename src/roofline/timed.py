@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: The charge per norm or activation [s], and the share of memory bandwidth that its bytes get.
 CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
+#: Models of which the tables' sums hold one all-reduce a layer, the attention's: ``comm_ms`` is half of two on every
+#: chip and engine, and no other part holds the rest.
+REDUCED_ONCE = ("llama-4-",)
 #: Times a norm with its residual moves the hidden state: two reads, two writes.
 NORM_PASSES = 4.0
 #: Units whose inputs such tables quantise in a kernel of its own.
@@ -63,6 +66,8 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     """Return the time of some parts of such a step [s]; parameters as in `step_seconds`."""
     table = system.decode if phase == "decode" else system.prefill
     new, past = (1.0, tokens - 1.0) if phase == "decode" else (tokens, 0.0)
+    if len(parts) > 1:
+        return sum(part_seconds(system, phase, batch, tokens, (part,)) for part in parts)
     engine = system.engine
     seconds = kernel.step_seconds(_timed(table, parts), batch, table.ranks, new, past, 1.0)
     rows = [row for row in table.rows if _part(row) in parts]
@@ -75,7 +80,8 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     if engine.isolated_quantise:
         quantised = (row for row in rows if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in EIGHT_OR_FEWER)
         seconds += engine.isolated_quantise.value * sum(row.count for row in quantised)
-    return seconds
+    once = parts == ("comm",) and system.deployment.dp == 1 and system.names[1].startswith(REDUCED_ONCE)
+    return 0.5 * seconds if once else seconds
 
 
 def _part(row: Row) -> str:

@@ -157,6 +157,11 @@ class Rates:
         return 0.0 if self.ideal or self.achieved.moe_width is None else self.achieved.moe_width.value
 
     @property
+    def moe_slice(self) -> float:
+        """Size of an expert's slice at which half of the time to stream it is start-up [B]."""
+        return 0.0 if self.ideal or self.achieved.moe_slice is None else self.achieved.moe_slice.value
+
+    @property
     def moe_floor(self) -> float:
         """What a grouped expert product costs besides its work, over an ordinary one [s]."""
         return 0.0 if self.ideal or self.achieved.moe_floor is None else self.achieved.moe_floor.value

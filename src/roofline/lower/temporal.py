@@ -150,6 +150,7 @@ def _experts(matrix: Matrix, ffn: Moe, rates: Rates, layer: str, count: float) -
     share = ffn.top_k / ffn.experts
     # Tiles of a matrix unit are wider than a thin slice of an expert: the narrower the slice, the more is padding.
     width = ffn.expert_d_ff * d.ep / (d.tp * d.dp)
+    slice_bytes = elements * BYTES[dtype] * d.ep / ffn.experts
     return Row(
         matrix.op,
         layer,
@@ -162,7 +163,7 @@ def _experts(matrix: Matrix, ffn: Moe, rates: Rates, layer: str, count: float) -
         routing=ROUTING_SHAPE,
         rank_spread=0.0 if rates.ideal else math.sqrt(2.0 * math.log(d.ep)),
         seconds_per_flop=rates.gemm_seconds_per_flop(dtype, moe=True) * (1.0 + rates.moe_width / width),
-        seconds_per_byte=rates.weights_seconds_per_byte(dtype, moe=True),
+        seconds_per_byte=rates.weights_seconds_per_byte(dtype, moe=True) * (1.0 + rates.moe_slice / slice_bytes),
         overhead=rates.launch + rates.moe_floor,
         overlap=rates.overlap,
     )

@@ -149,6 +149,8 @@ class Achieved:
     """Streaming expert weights relative to `weights`."""
     moe_width: Number | None = None
     """Width of an expert's slice at which half of a grouped product is padding [elements]."""
+    moe_slice: Number | None = None
+    """Size of a rank's slice of an expert at which half of the time to stream it is start-up [B]."""
     moe_floor: Seconds | None = None
     """What a grouped expert product costs besides its work, over an ordinary one [s]."""
     attention_decode_bytes: Fraction | None = None
