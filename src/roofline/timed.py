@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from roofline import kernel
 from roofline.lower.table import LINK, OVERHEAD, Table
 from roofline.lower.temporal import ACTIVATION_BYTES
-from roofline.specs.layers import Dense
+from roofline.specs.layers import Dense, Gqa, Moe
 
 if TYPE_CHECKING:
     from roofline.lower.table import Row
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The charge per norm or activation [s], and the share of memory bandwidth that its bytes get.
 CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
+#: What such a kernel moves per element: 16 bits read for the scale and again for the cast, 8 written.
+QUANTISE_BYTES = 5.0
 #: Models of which the tables' sums hold one all-reduce a layer, the attention's: ``comm_ms`` is half of two on every
 #: chip and engine, and no other part holds the rest.
 REDUCED_ONCE = ("llama-4-",)
@@ -80,8 +82,26 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     if engine.isolated_quantise:
         quantised = (row for row in rows if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in EIGHT_OR_FEWER)
         seconds += engine.isolated_quantise.value * sum(row.count for row in quantised)
+    if "gemm" in parts and system.rates.unit(system.deployment.weights) in EIGHT_OR_FEWER:
+        seconds += _quantise_seconds(system) * max(batch / table.ranks, 1.0) * new
     once = parts == ("comm",) and system.deployment.dp == 1 and system.names[1].startswith(REDUCED_ONCE)
     return 0.5 * seconds if once else seconds
+
+
+def _quantise_seconds(system: System) -> float:
+    """Return the time to quantise the inputs of all dense products of a token [s]."""
+    model, tp = system.model, system.deployment.tp
+    bandwidth = system.hardware.memory[0].bandwidth
+    assert model.d_model and bandwidth is not None
+    width = 0.0
+    for (mixer, ffn), layers in model.kinds.items():
+        attention, part = model.mixers[mixer], model.ffns[ffn]
+        if isinstance(attention, Gqa):
+            width += layers * (model.d_model + attention.heads * attention.head_dim_v / tp)
+        inner = part.d_ff if isinstance(part, Dense) else part.shared_d_ff or 0 if isinstance(part, Moe) else 0
+        if inner:
+            width += layers * (model.d_model + inner / tp)
+    return QUANTISE_BYTES * width / (CHARGE_BANDWIDTH * bandwidth.value)
 
 
 def _part(row: Row) -> str:
