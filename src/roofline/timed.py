@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
 #: What such a kernel moves per element: 16 bits read for the scale and again for the cast, 8 written.
 QUANTISE_BYTES = 5.0
-#: Models of which the tables' sums hold one all-reduce a layer, the attention's: ``comm_ms`` is half of two on every
-#: chip and engine, and no other part holds the rest.
-REDUCED_ONCE = ("llama-4-",)
+#: Models whose sums lack the shared expert and the FFN's all-reduce: on every chip and engine ``gemm_ms`` is the time of
+#: attention and dense FFNs alone at the rate of other models, and ``comm_ms`` half of two all-reduces a layer.
+SHORT_SUMS = ("llama-4-",)
 #: Times a norm with its residual moves the hidden state: two reads, two writes.
 NORM_PASSES = 4.0
 #: Units whose inputs such tables quantise in a kernel of its own.
@@ -71,8 +71,9 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     if len(parts) > 1:
         return sum(part_seconds(system, phase, batch, tokens, (part,)) for part in parts)
     engine = system.engine
-    seconds = kernel.step_seconds(_timed(table, parts), batch, table.ranks, new, past, 1.0)
-    rows = [row for row in table.rows if _part(row) in parts]
+    short = system.names[1].startswith(SHORT_SUMS)
+    seconds = kernel.step_seconds(_timed(table, parts, short), batch, table.ranks, new, past, 1.0)
+    rows = _rows(table, parts, short)
     if engine.launch:
         # A kernel timed in a loop of its own kind waits for no other.
         seconds -= engine.launch.value * sum(row.count for row in rows if row.overhead > 0)
@@ -84,8 +85,7 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
         seconds += engine.isolated_quantise.value * sum(row.count for row in quantised)
     if "gemm" in parts and system.rates.unit(system.deployment.weights) in EIGHT_OR_FEWER:
         seconds += _quantise_seconds(system) * max(batch / table.ranks, 1.0) * new
-    once = parts == ("comm",) and system.deployment.dp == 1 and system.names[1].startswith(REDUCED_ONCE)
-    return 0.5 * seconds if once else seconds
+    return seconds
 
 
 def _quantise_seconds(system: System) -> float:
@@ -98,7 +98,9 @@ def _quantise_seconds(system: System) -> float:
         attention, part = model.mixers[mixer], model.ffns[ffn]
         if isinstance(attention, Gqa):
             width += layers * (model.d_model + attention.heads * attention.head_dim_v / tp)
-        inner = part.d_ff if isinstance(part, Dense) else part.shared_d_ff or 0 if isinstance(part, Moe) else 0
+        inner = part.d_ff if isinstance(part, Dense) else 0
+        if isinstance(part, Moe) and not system.names[1].startswith(SHORT_SUMS):
+            inner = part.shared_d_ff or 0
         if inner:
             width += layers * (model.d_model + inner / tp)
     return QUANTISE_BYTES * width / (CHARGE_BANDWIDTH * bandwidth.value)
@@ -115,9 +117,20 @@ def _part(row: Row) -> str:
     return "gemm" if row.bytes_fixed > 0 else "attn"
 
 
+def _rows(table: Table, parts: tuple[str, ...], short: bool) -> list[Row]:
+    """Return the rows of some parts of the sum."""
+    found = [row for row in table.rows if _part(row) in parts]
+    if not short:
+        return found
+    found = [row for row in found if not row.op.startswith("shared_")]
+    # Two all-reduces of the same layers follow one another: the mixer's, then the FFN's.
+    first = {id(row) for row in {row.layer: row for row in reversed(found) if row.op == "all-reduce"}.values()}
+    return [row for row in found if row.op != "all-reduce" or id(row) in first]
+
+
 @lru_cache(maxsize=8192)
-def _timed(table: Table, parts: tuple[str, ...]) -> tuple[float, ...]:
-    return tuple(v for row in table.rows if _part(row) in parts for v in row.values)
+def _timed(table: Table, parts: tuple[str, ...], short: bool) -> tuple[float, ...]:
+    return tuple(v for row in _rows(table, parts, short) for v in row.values)
 
 
 def _charge(system: System, tokens: float) -> float:

@@ -125,9 +125,10 @@ def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) ->
     width = d_model * ACTIVATION_BYTES
     if not isinstance(ffn, Moe) or d.dp == 1:
         return rows + collective(rates, "all-reduce", layer, "all-reduce", d.tp, count=count, bytes_token=width)
-    # Attention-DP: tokens travel to the ranks that hold their experts and back; a token goes to a rank only once.
+    # Attention-DP: tokens travel to the ranks that hold their experts and back. Within a server engines gather all tokens
+    # on every rank and scatter the sums, whatever the experts chosen.
     group = d.tp * d.dp
-    copies = min(ffn.top_k, group) / d.tp
+    copies = group / d.tp
     link, sent = rates.link(group), width
     if link is not None and link is not rates.hardware.scale_up and rates.hardware.scale_up is not None:
         # Across servers a token is sent once to each server that holds one of its experts, and spread there.
