@@ -289,7 +289,11 @@ def shipped(wanted: list[Parameter]) -> dict[Parameter, float]:
     # The files hold the product of a chip's figure and its siblings' factor: the factor is what the chips share.
     for parameter in wanted:
         if parameter.scope == "siblings":
-            own = {p: getattr(catalog.hardware(p.name).achieved, p.field)[p.key].value for p in found if _is_one(p, parameter)}
+            own = {
+                p: getattr(catalog.hardware(p.name).achieved, p.field)[p.key].value
+                for p in found
+                if _is_one(p, parameter)
+            }
             factor = float(np.exp(np.mean([np.log(found[p] / value) for p, value in own.items()] or [0.0])))
             found[parameter] = factor
             found |= {p: found[p] / factor for p in own}

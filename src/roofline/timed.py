@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 CHARGE_SECONDS, CHARGE_BANDWIDTH = 3e-6, 0.8
 #: What such a kernel moves per element: 16 bits read for the scale and again for the cast, 8 written.
 QUANTISE_BYTES = 5.0
-#: Models whose sums lack the shared expert and the FFN's all-reduce: on every chip and engine ``gemm_ms`` is the time of
-#: attention and dense FFNs alone at the rate of other models, and ``comm_ms`` half of two all-reduces a layer.
+#: Models whose sums lack the shared expert and the FFN's all-reduce: on every chip and engine ``gemm_ms`` is what
+#: attention and dense FFNs alone take at the rate of other models, and ``comm_ms`` half of two all-reduces a layer.
 SHORT_SUMS = ("llama-4-",)
 #: Times a norm with its residual moves the hidden state: two reads, two writes.
 NORM_PASSES = 4.0

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 #: Hidden states travel between operations and chips in 16 bits.
 ACTIVATION_BYTES = 2.0
+#: Largest group of attention-DP ranks that gathers all tokens.
+GATHERED = 8
+#: What of an operation grows with the batch; `log_miss` is per token too.
+PER_TOKEN: tuple[str, ...] = (
+    "flops_token",
+    "flops_pair",
+    "flops_entry",
+    "flops_pair_alt",
+    "flops_sampled",
+    "flops_group",
+)
+PER_TOKEN += ("bytes_token", "bytes_entry", "bytes_sequence", "bytes_sampled", "overhead_sequence", "log_miss")
 #: How evenly prompts choose experts: 1 is an exponential spread of popularity, infinity none. A workload's property and
 #: not an engine's, so `ideal` has it too.
 ROUTING_SHAPE = 1.0
@@ -47,7 +59,18 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
         parts += _ffn_rows(ffn, model.d_model, rates, layer, layers)
         rows += [*parts, *_small_rows(mixer, ffn, parts, model.d_model, rates, layer, layers)]
     rows += _ends(model, rates)
+    if rates.engine.two_batch_overlap and any(row.beside for row in rows):
+        busy = rates.engine.travel_cores.value if rates.engine.travel_cores and phase == "prefill" else 0.0
+        rows = [_halved(row, 1.0 - busy) for row in rows]
     return Table(tuple(rows), float(rates.deployment.dp))
+
+
+def _halved(row: Row, cores: float) -> Row:
+    """Return an operation done twice, for half of the batch each, on a share of the cores: weights are read twice."""
+    if row.memory == OVERHEAD:
+        return row
+    halves = {name: 0.5 * getattr(row, name) for name in PER_TOKEN}
+    return replace(row, count=2.0 * row.count, seconds_per_flop=row.seconds_per_flop / cores, **halves)
 
 
 def split_factor(matrix: Matrix, mixer: Mixer | None, rates: Rates) -> float:
@@ -125,10 +148,10 @@ def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) ->
     width = d_model * ACTIVATION_BYTES
     if not isinstance(ffn, Moe) or d.dp == 1:
         return rows + collective(rates, "all-reduce", layer, "all-reduce", d.tp, count=count, bytes_token=width)
-    # Attention-DP: tokens travel to the ranks that hold their experts and back. Within a server engines gather all tokens
-    # on every rank and scatter the sums, whatever the experts chosen.
+    # Attention-DP: tokens travel to the ranks that hold their experts and back. In a server of eight engines gather all
+    # tokens on every rank and scatter the sums; wider groups have kernels that send a token to its experts' ranks only.
     group = d.tp * d.dp
-    copies = group / d.tp
+    copies = (group if group <= GATHERED else min(ffn.top_k, group)) / d.tp
     link, sent = rates.link(group), width
     if link is not None and link is not rates.hardware.scale_up and rates.hardware.scale_up is not None:
         # Across servers a token is sent once to each server that holds one of its experts, and spread there.

@@ -112,6 +112,8 @@ class Engine(Pace, Sourced):
     """True: every fraction 1, nothing overlaps badly, no overhead; the floor that no prediction may beat."""
     two_batch_overlap: bool | None = None
     """True: the batch is halved, and one half's experts travel while the other half computes."""
+    travel_cores: Share | None = None
+    """Share of a chip's cores that moves the travelling half in prefill; in decode the network cards move it alone."""
     reserves_output: bool | None = None
     """True: a request is admitted only with room for its whole answer; False: the cache grows as it is written."""
     mixed_steps: bool | None = None
