@@ -87,7 +87,12 @@ FAR = {
     ): "half: 64 users run so fast on TP 8 in the plan, about 33 did",
     ("deepseek-r1", 1024, "h100", 100): "half: four users on 16 chips; latency between servers",
     ("deepseek-r1", 8192, "b200", 75): "half: attention-DP pools stay fast enough at more users than were run",
-    ("deepseek-r1", 8192, "gb200", 120): "1.8 times as dear: what was run keeps this speed at more users than 64 ranks of the plan",
+    (
+        "deepseek-r1",
+        8192,
+        "gb200",
+        120,
+    ): "1.8 times as dear: what was run keeps this speed at more users than 64 ranks of the plan",
 }
 SAME = [
     (one, other)

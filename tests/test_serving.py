@@ -197,6 +197,52 @@ def test_deepseek_decode_in_production() -> None:
     assert users / serving.decode_seconds(system, users, 4989) / 18 == pytest.approx(14_800, rel=0.25)
 
 
+def test_halves_of_a_batch_read_the_weights_twice() -> None:
+    options = {"tp": 1, "dp": 144, "ep": 144, "weights": "fp8"}
+    halves = resolve(Request("h800", "deepseek-v3", "deepseek", **options))  # type: ignore[arg-type]
+    whole = resolve(
+        Request("h800", "deepseek-v3", "deepseek", set=("engine.two_batch_overlap=false",), **options)  # type: ignore[arg-type]
+    )
+
+    def work(system: System, op: str) -> tuple[float, float]:
+        parts = [p for p in serving.operations(system.decode, 12_690, 1.0, 4989.0, 1.0) if p.op == op]
+        return sum(p.flops for p in parts), sum(p.bytes for p in parts)
+
+    for op in ("o", "expert_down"):
+        assert work(halves, op)[0] == pytest.approx(work(whole, op)[0])
+        assert work(halves, op)[1] > 1.2 * work(whole, op)[1]
+    # The cache of a sequence is read once, in its half.
+    assert work(halves, "attention") == pytest.approx(work(whole, "attention"))
+
+
+def test_short_prompts_waste_tiles_of_attention() -> None:
+    system = resolve(Request("b200", "llama-3.1-8b", "tensorrt-llm"))
+
+    def share(tokens: float) -> float:
+        parts = {p.op: p.compute_seconds for p in serving.operations(system.prefill, 1.0, tokens, 0.0, 1.0)}
+        return parts["attention tiles"] / (parts["attention"] + parts["attention tiles"])
+
+    assert 0 < share(32_768.0) < share(4096.0) < share(1024.0)
+    ideal = resolve(Request("b200", "llama-3.1-8b", "ideal"))
+    assert not any(row.op == "attention tiles" for row in ideal.prefill.rows)
+
+
+def test_small_shards_in_fp4_are_no_faster_than_in_fp8() -> None:
+    # InferenceX, 2025-10, TensorRT-LLM on B200, Llama 3.3 70B, 1k/1k at 4 users: TP 1 14.6 ms in FP8 and 12.1 in NVFP4,
+    # TP 8 5.45 and 5.87: inputs are quantised block by block in kernels of their own.
+    def ratio(tp: int) -> float:
+        fp4, fp8 = (
+            serving.decode_seconds(
+                resolve(Request("b200", "llama-3.3-70b", "tensorrt-llm@2025-10", tp=tp, weights=w)), 4, 1500
+            )
+            for w in ("nvfp4", "fp8")
+        )
+        return fp4 / fp8
+
+    assert ratio(1) < 0.9
+    assert ratio(8) == pytest.approx(5.87 / 5.45, rel=0.15)
+
+
 def test_two_batch_overlap_hides_communication_behind_computation() -> None:
     options = {"tp": 1, "dp": 144, "ep": 144, "weights": "fp8"}
     beside = resolve(Request("h800", "deepseek-v3", "deepseek", **options))  # type: ignore[arg-type]

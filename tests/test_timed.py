@@ -42,6 +42,24 @@ def test_host_and_small_kernels_are_not_in_the_sum() -> None:
     assert timed.step_seconds(slow, "decode", 8.0, 1024.0) == timed.step_seconds(one, "decode", 8.0, 1024.0)
 
 
+def test_the_sum_is_its_parts_and_the_charge() -> None:
+    one = system("deepseek-v3", "h200", 8)
+    parts = sum(timed.part_seconds(one, "decode", 8.0, 1024.0, (name,)) for name in ("gemm", "attn", "moe", "comm"))
+    assert parts + timed._charge(one, 8.0) == pytest.approx(timed.step_seconds(one, "decode", 8.0, 1024.0))
+    mixer = timed.part_seconds(one, "decode", 8.0, 1024.0, timed.PARTS["mixer_ms"])
+    alone = [timed.part_seconds(one, "decode", 8.0, 1024.0, (name,)) for name in ("gemm", "attn")]
+    assert mixer == pytest.approx(sum(alone))
+
+
+def test_sums_of_llama_4_hold_one_all_reduce_a_layer() -> None:
+    # Maverick has 48 layers, every one with two all-reduces under TP 8; the public sums hold 48. The logits stay.
+    one = system("llama-4-maverick", "h200", 8)
+    rows = timed._rows(one.decode, ("comm",), short=True)
+    assert sum(r.count for r in rows if r.op == "all-reduce") == 48
+    assert sum(r.count for r in timed._rows(one.decode, ("comm",), short=False) if r.op == "all-reduce") == 96
+    assert not any(r.op.startswith("shared_") for r in timed._rows(one.decode, ("gemm",), short=True))
+
+
 def test_eight_bit_products_pay_for_their_inputs() -> None:
     one = resolve(Request("h100", "llama-3.1-8b", "tensorrt-llm", weights="fp8"), 1.0, 1024.0)
     free = replace(one, rates=replace(one.rates, engine=replace(one.engine, isolated_quantise=Figure(0.0))))

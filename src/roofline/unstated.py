@@ -49,8 +49,9 @@ def cache(m: Any, weights: str | None) -> str | None:
     if m.engine == "tensorrt-llm":
         eight_bits = blackwell or weights != "mxfp4"
     elif m.engine == "vllm":
-        shipped = catalog.model(m.model).precision.weights
-        eight_bits = BYTES[shipped] > 1.2 or (blackwell and BYTES[weights] < 1.0)
+        shipped = catalog.model(m.model).precision
+        copy = min(BYTES[shipped.weights], BYTES[shipped.experts or shipped.weights]) > 1.2
+        eight_bits = copy or (blackwell and BYTES[weights] < 1.0)
     else:
         eight_bits = m.engine == "sglang" and blackwell
     return "fp8" if eight_bits else None

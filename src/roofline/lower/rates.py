@@ -75,7 +75,7 @@ class Rates:
         fraction = _by_unit(self.achieved.weights, "fp4" if size < 0.8 else "fp8" if size < 1.5 else "bf16")
         if moe and self.achieved.moe_weights:
             fraction *= self.achieved.moe_weights.value
-        return 1.0 / (bandwidth * fraction)
+        return 1.0 / (bandwidth * min(1.0, fraction))
 
     def attention_seconds_per_flop(self, phase: str, rows_per_entry: float) -> float:
         """Return 1 / achieved FLOP/s of attention arithmetic [s]; decode with few query rows per entry is slower."""

@@ -40,6 +40,11 @@ _LIMITS = """## What is not modelled
   sources rarely say. Read the interval.
 - **llama.cpp prefill** has code paths of its own for each format and generation of chip; one fraction per class of
   chips stands for all of them.
+- **The cache's format and the drawn lengths** of a row whose source leaves them out are those of the public recipe of
+  its engine and chip (`unstated.py`); other recipes differ by up to a tenth.
+- **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
+- **Grouped expert kernels** differ between engines on one chip by up to 1.5 times in prefill, either way; one fraction
+  per class of chips stands for them. That is most of what is left of kernel-level prefill steps.
 - **Young ports**: vLLM of 2024 on AMD and Intel GPUs (one source repeats a point with results up to five times apart)
   is predicted as today's engine would run, and left out of every fit.
 - **Separate pools** take their routing, transfer overlap and admission from no model; TTFT there is a lower bound.

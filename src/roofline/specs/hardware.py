@@ -145,8 +145,8 @@ class Achieved:
     """Streaming weights of a format at batch 1, share of memory bandwidth, by compute unit (fp4, fp8, bf16)."""
     moe_gemm: Fraction | None = None
     """Grouped expert products relative to `gemm`."""
-    moe_weights: Fraction | None = None
-    """Streaming expert weights relative to `weights`."""
+    moe_weights: Number | None = None
+    """Streaming expert weights relative to `weights`; together they never exceed the bandwidth."""
     moe_width: Number | None = None
     """Width of an expert's slice at which half of a grouped product is padding [elements]."""
     moe_slice: Number | None = None

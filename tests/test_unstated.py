@@ -1,0 +1,63 @@
+"""What a row leaves unsaid and its recipe says: the launch scripts of InferenceX, read 2026-11-23."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from roofline import row, unstated
+from roofline.measurements import Measurement, read_csv
+
+HEAD = "hardware,model,mode,metric,value,engine,weight_precision,kv_precision,isl,osl,batch,source,date\n"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Measurement:
+    path = tmp_path / "row.csv"
+    path.write_text(
+        HEAD + "b200,gpt-oss-120b,concurrency,tpot_ms,5,vllm,mxfp4,,1024,1024,8,InferenceX runs,2026-02-01\n"
+    )
+    (one,) = read_csv(path)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("hardware", "model", "engine", "weights", "cache"),
+    [
+        # benchmarks/gptoss_fp4_b200.sh asks for an FP8 cache, gptoss_fp4_h100.sh and gptoss_fp4_mi355x.sh do not.
+        ("b200", "gpt-oss-120b", "vllm", "mxfp4", "fp8"),
+        ("h100", "gpt-oss-120b", "vllm", "mxfp4", "bf16"),
+        ("mi355x", "gpt-oss-120b", "vllm", "mxfp4", "bf16"),
+        # gptoss_fp4_h200_trt.sh: auto; gptoss_fp4_b200_trt.sh and dsr1_fp8_h200_trt.sh: fp8.
+        ("h200", "gpt-oss-120b", "tensorrt-llm", "mxfp4", "bf16"),
+        ("b200", "gpt-oss-120b", "tensorrt-llm", "mxfp4", "fp8"),
+        ("h200", "deepseek-r1", "tensorrt-llm", "fp8", "fp8"),
+        # 70b_fp8_h200_slurm.sh and 70b_fp8_mi300x_slurm.sh: fp8.
+        ("h200", "llama-3.3-70b", "vllm", "fp8", "fp8"),
+        ("mi300x", "llama-3.3-70b", "vllm", "fp8", "fp8"),
+        # dsr1_fp8_b200.sh: fp8_e4m3; dsr1_fp8_h200.sh: auto.
+        ("b200", "deepseek-r1", "sglang", "fp8", "fp8"),
+        ("h200", "deepseek-r1", "sglang", "fp8", "bf16"),
+        # qwen3.5_bf16_b200.sh: nothing, so 16 bits.
+        ("b200", "qwen3.5-397b-a17b", "sglang", "bf16", "bf16"),
+    ],
+)
+def test_the_cache_is_the_recipes(
+    made: Measurement, hardware: str, model: str, engine: str, weights: str, cache: str
+) -> None:
+    asked = row.request_of(replace(made, hardware=hardware, model=model, engine=engine, weight_precision=weights))
+    # Two chips of a server hold none of these alone; the format does not depend on how many.
+    system = row.system_of(replace(asked, chips=8, tp=8))
+    assert system.deployment.kv.replace("fp16", "bf16") == cache
+
+
+def test_a_stated_cache_is_kept(made: Measurement) -> None:
+    assert row.request_of(replace(made, kv_precision="bf16")).kv == "bf16"
+
+
+def test_lengths_are_drawn_below_what_is_stated(made: Measurement) -> None:
+    # Even between 0.8 and 1.0 of the stated length: 0.9 in the mean.
+    assert unstated.lengths(made) == pytest.approx((921.6, 921.6))
+    assert unstated.lengths(replace(made, source="a vendor's page")) == (1024, 1024)
