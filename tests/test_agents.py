@@ -58,7 +58,13 @@ def test_mistakes_are_one_line() -> None:
         ("estimate", {"hw": "h100", "model": "llama-3.1-8b", "batch": "1:1000:1"}),
         ("plan", {"hw": "h100", "model": "llama-3.1-8b", "tpot": 1e-9}),
     )
-    says = ["unknown chip 'h10o'", "is not a name", "is not a name", "at most 60", "no deployment meets"]
+    says = [
+        "unknown chip 'h10o'",
+        "not the name of a chip",
+        "not the name of a model",
+        "at most 60",
+        "no deployment meets",
+    ]
     for result, part in zip(results, says, strict=True):
         assert result.is_error
         text = result.content[0].text

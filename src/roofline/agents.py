@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import MCPServer
@@ -15,14 +14,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from roofline import axes, catalog, evaluate
+from roofline.catalog import plain_name
 from roofline.errors import RooflineError
 from roofline.report.record import Record
 from roofline.resolve import Request
 
 #: Records that one call returns at most: what an agent can read.
 MOST = 60
-#: A catalogue name: no separators and no file endings, so that an agent's text never opens a file.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()@-]{0,63}")
 
 Names = Annotated[str, Field(description="Names or aliases, commas between them, e.g. wse3,h100,b200")]
 Model = Annotated[str, Field(description="Name or alias of a model, e.g. llama-4-maverick")]
@@ -67,8 +65,9 @@ def server() -> MCPServer:
         def ask() -> list[Record]:
             from roofline.planning.ask import ask as search
 
-            chips = [_name(part) for part in hw.split(",")]
-            return search(chips, [_name(model)], isl=isl, osl=osl, ttft=ttft, tpot=tpot, max_chips=max_chips)
+            return search(
+                _chips(hw), [plain_name(model, "model")], isl=isl, osl=osl, ttft=ttft, tpot=tpot, max_chips=max_chips
+            )
 
         return _told(ask)
 
@@ -96,14 +95,12 @@ def _decode(hw: str, model: str, batch: str, context: str, weights: str | None, 
 
 
 def _requests(hw: str, model: str, weights: str | None, kv: str | None = None) -> list[Request]:
-    return [Request(_name(part), _name(model), weights=weights, kv=kv) for part in hw.split(",")]
+    # Names, never paths: an agent's text opens no file.
+    return [Request(chip, plain_name(model, "model"), weights=weights, kv=kv) for chip in _chips(hw)]
 
 
-def _name(text: str) -> str:
-    text = text.strip()
-    if not _NAME.fullmatch(text) or ".." in text or text.lower().endswith((".toml", ".json")):
-        raise RooflineError(f"{text[:64]!r} is not a name of the catalogue")
-    return text
+def _chips(hw: str) -> list[str]:
+    return [plain_name(part, "chip") for part in hw.split(",")]
 
 
 def _told(ask: Any) -> list[Record]:

@@ -16,6 +16,8 @@ Family = Literal["hardware", "models", "engines", "workloads"]
 _WORD: dict[Family, str] = {"hardware": "chip", "models": "model", "engines": "engine", "workloads": "workload"}
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.M | re.S)
 _STRING = re.compile(r'"([^"]*)"')
+#: A name as catalogues have them: no separator of folders.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()@-]{0,63}")
 
 
 @lru_cache(maxsize=4096)
@@ -137,6 +139,25 @@ def find(family: Family, name: str) -> Path:
     raise RooflineError(
         f"unknown {_WORD[family]} {name!r}{suggest(name, known)}; `roofline {_command(family)} list` shows them all"
     )
+
+
+def plain_name(text: str, what: str) -> str:
+    """Return a name from outside, without blanks around it; whatever `find` could take for a path is refused.
+
+    Parameters
+    ----------
+    text : str
+    what : str
+        For the message, e.g. ``chip``.
+
+    Raises
+    ------
+    RooflineError
+    """
+    name = text.strip()
+    if not _PLAIN.fullmatch(name) or ".." in name or name.lower().endswith((".toml", ".json")):
+        raise RooflineError(f"{name[:64]!r} is not the name of a {what}")
+    return name
 
 
 def _command(family: Family) -> str:

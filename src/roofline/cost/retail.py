@@ -90,7 +90,7 @@ def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float, p
     cost : dict
         A record of decode and prefill together, as `roofline.evaluate.compare` gives it.
     sold : dict
-        From `retail`.
+        From `retail`; empty where nobody sells the model.
     usd_per_kwh : float
         [USD/kWh]
     utilisation : float
@@ -108,7 +108,7 @@ def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float, p
     found = cost | sold | {"usd_per_kwh": usd_per_kwh, "pue": pue}
     for kind, joules in (("input", "joules_per_input_token"), ("output", "joules_per_token")):
         name = f"usd_per_million_{kind}_tokens"
-        price, spent = sold[f"retail_{name}"], cost.get(name)
+        price, spent = sold.get(f"retail_{name}"), cost.get(name)
         if joules in found:
             power = usd_per_million(found[joules] * pue, usd_per_kwh)
             found[f"electricity_{name}"] = power

@@ -1,41 +1,55 @@
-"""What a request may ask: names that are names, sizes that are bounded, and the records that answer."""
+"""What a request may ask: names that are names, and sizes that are bounded."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from roofline import axes, catalog, dtypes, evaluate
+from roofline import axes, dtypes, evaluate
+from roofline.catalog import plain_name
+from roofline.cost.owner import USD_PER_KWH
 from roofline.errors import RooflineError
-from roofline.report.record import Record, clean, decode_records
-from roofline.resolve import Loaded, Request, deploy, load
+from roofline.resolve import Request
 
 #: Records that one request may ask for, points of a grid, and chips to compare.
 MOST_RECORDS, MOST_POINTS, MOST_CHIPS = 500, 40_000, 12
-#: A catalogue name: no separators, so that no text of a request is ever a path.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()@-]{0,63}")
 
 Size = Annotated[int, Field(ge=1, le=2**24)]
+ModelName = Annotated[str, Query(max_length=64, description="A model: name or alias.")]
+Format = Annotated[str | None, Field(max_length=16)]
+Count = Annotated[int | None, Field(ge=1, le=4096)]
+_DEGREE = " degree; of chips that share an operation (a wafer splits a model by layers)."
 
 
 class Point(BaseModel):
-    """The state of the page: chips, a model, formats, and a load."""
+    """The state of the page: chips, a model, formats, a deployment, a load and prices."""
 
     model_config = ConfigDict(extra="forbid")
 
     hw: str = Field("wse3,h100,b200", max_length=400, description="Chips: names or aliases, commas between them.")
     model: str = Field("llama-4-maverick", max_length=64, description="A model: name or alias.")
-    engine: str | None = Field(None, max_length=64)
-    weights: str | None = Field(None, max_length=16)
-    kv: str | None = Field(None, max_length=16)
-    chips: int | None = Field(None, ge=1, le=4096)
+    engine: str | None = Field(None, max_length=64, description="A serving engine; each chip's usual one by default.")
+    weights: Format = Field(None, description="Format of the weights; as shipped by default.")
+    experts: Format = Field(None, description="Format of routed experts; that of the weights by default.")
+    kv: Format = Field(None, description="Format of the KV cache.")
+    chips: Count = Field(None, description="Chips of one copy; as few as hold the model by default.")
+    tp: Count = Field(None, description="Tensor parallel" + _DEGREE)
+    pp: Count = Field(None, description="Pipeline parallel" + _DEGREE)
+    dp: Count = Field(None, description="Attention-data parallel" + _DEGREE)
+    ep: Count = Field(None, description="Expert parallel" + _DEGREE)
     batch: str = Field("1", max_length=200, description="Sequences: 8, or 1,2,4..64, or 1:64:x2.")
     context: str = Field("8192", max_length=200, description="Cached tokens: 8k, or 1k:128k:x2.")
-    isl: Size = 4096
+    isl: Size = Field(4096, description="Prompt tokens of a request.")
+    osl: Size = Field(1024, description="Answer tokens of a request.")
+    concurrency: Size = Field(8, description="Users that each send the next request when the last is answered.")
+    usd_per_hour: float | None = Field(None, ge=0, le=1e6, description="One's own price of a chip [USD/h].")
+    basis: str | None = Field(None, max_length=32, description="Price basis, e.g. rental-median; each chip's first.")
+    utilisation: float = Field(1.0, ge=0.001, le=1, description="Busy share of the paid time.")
+    usd_per_kwh: float = Field(USD_PER_KWH, ge=0, le=1000, description="Price of electricity [USD/kWh].")
+    provider: str | None = Field(None, max_length=64, description="Whose list price; the median by default.")
     width: int = Field(420, ge=240, le=900, description="Of a chart [px].")
 
     def requests(self) -> list[Request]:
@@ -46,15 +60,21 @@ class Point(BaseModel):
         RooflineError
             If a name looks like a path, is unknown, or there are too many.
         """
-        names = [name(part, "chip") for part in self.hw.split(",")]
+        names = [plain_name(part, "chip") for part in self.hw.split(",")]
         if len(names) > MOST_CHIPS:
             raise RooflineError(f"{len(names)} chips asked for; at most {MOST_CHIPS} at once")
-        engine = None if self.engine is None else name(self.engine, "engine")
-        weights = None if self.weights is None else dtypes.normalise(self.weights, "weights")
-        kv = None if self.kv is None else dtypes.normalise(self.kv, "kv")
-        model = name(self.model, "model")
-        chips = dict.fromkeys(names)
-        return [Request(chip, model, engine, chips=self.chips, weights=weights, kv=kv) for chip in chips]
+        model = plain_name(self.model, "model")
+        engine = None if self.engine is None else plain_name(self.engine, "engine")
+        weights, experts, kv = (
+            None if text is None else dtypes.normalise(text, what)
+            for text, what in ((self.weights, "weights"), (self.experts, "experts"), (self.kv, "kv"))
+        )
+        plain = Request("", model, engine, chips=self.chips, weights=weights, experts=experts, kv=kv)
+        whole = [replace(plain, hw=chip) for chip in dict.fromkeys(names)]
+        if not any((self.tp, self.pp, self.dp, self.ep)):
+            return whole
+        split = {"tp": self.tp, "pp": self.pp, "dp": self.dp, "ep": self.ep}
+        return [evaluate.at(one, split) for one in whole]
 
     def sizes(self, most: int) -> tuple[list[int], list[int]]:
         """Return batches and contexts, in bounds.
@@ -71,6 +91,10 @@ class Point(BaseModel):
         if points > most:
             raise RooflineError(f"{points:,} points asked for; at most {most:,} at once here")
         return batches, contexts
+
+    def money(self) -> tuple[float | None, str | None, float]:
+        """Return the price of a chip-hour [USD/h], its basis, and the busy share of the paid time."""
+        return self.usd_per_hour, self.basis, self.utilisation
 
 
 Asked = Annotated[Point, Query()]
@@ -89,59 +113,18 @@ class Upload(BaseModel):
     context: Size = 8192
 
 
-def name(text: str, what: str) -> str:
-    """Return a catalogue name; what looks like a path or a file is refused, so that no request opens one.
+class Refusal(BaseModel):
+    """Why a request is refused, in one line."""
 
-    Raises
-    ------
-    RooflineError
-    """
-    text = text.strip()
-    if not _NAME.fullmatch(text) or ".." in text or text.lower().endswith((".toml", ".json")):
-        raise RooflineError(f"{text[:64]!r} is not the name of a {what}")
-    return text
+    error: str
 
 
-def decoded(asked: Point) -> list[Record]:
-    """Return the records of `roofline decode`."""
-    batches, contexts = asked.sizes(MOST_RECORDS)
-    return evaluate.decode(asked.requests(), batches, contexts)
-
-
-def uploaded(given: Upload) -> list[Record]:
-    """Return the records of `roofline decode` for a file that was sent.
-
-    Raises
-    ------
-    RooflineError
-        For what is wrong with the file; the message names the key.
-    """
-    where = "your file"
-    other = load(name(given.hw, "chip"), name(given.model, "model"), None, ())
-    if given.kind == "chip":
-        chip = catalog.hardware_from_table(catalog.parse_toml(given.text, where), where)
-        # A file may name its class and engine, and those are names too, not paths.
-        name(chip.hardware_class, "class")
-        base = load("h100", other.names[1], name(chip.default_engine, "engine"), ())
-        achieved = catalog.merge_achieved(chip.achieved, catalog.class_defaults(chip.hardware_class))
-        specs = Loaded((chip.name, other.names[1], base.names[2]), chip, achieved, other.model, base.engine)
-    else:
-        model = catalog.model_from_table(_model_table(given, where), where)
-        specs = replace(other, names=(other.names[0], model.name, other.names[2]), model=model)
-    request = Request("your file", "your file")
-    system = deploy(request, specs, float(given.batch), float(given.context))
-    naive = evaluate.naive_system(system) if system.spatial else None
-    price = evaluate.pricing(system, None, None, 1.0)
-    found = decode_records(system, float(given.batch), float(given.context), price, system, naive)
-    return [clean(record) for record in found]
-
-
-def _model_table(given: Upload, where: str) -> dict[str, Any]:
-    if given.kind == "model":
-        return catalog.parse_toml(given.text, where)
-    from roofline.huggingface import import_config
-
-    try:
-        return import_config(given.text, where)
-    except RecursionError:
-        raise RooflineError(f"{where}: nested too deeply") from None
+#: What every operation may answer besides its own.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    413: {"model": Refusal, "description": "The address or the body is too large."},
+    422: {"model": Refusal, "description": "A name is not known, a value is out of range, or it takes too long."},
+}
+NO_BODY: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "The body is not text."},
+    411: {"model": Refusal, "description": "The request does not state its length."},
+}

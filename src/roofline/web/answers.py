@@ -1,0 +1,153 @@
+"""What the server answers: the records of the commands, by the functions behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from roofline import catalog, evaluate
+from roofline.catalog import plain_name
+from roofline.errors import RooflineError
+from roofline.report.record import Record, clean, decode_records
+from roofline.resolve import Loaded, Request, deploy, load, resolve
+from roofline.web.ask import MOST_POINTS, MOST_RECORDS, Point, Upload
+
+Kind = Literal["frontier", "dollars", "fit", "roofline"]
+
+
+def names() -> dict[str, list[str]]:
+    """Return what a request may name: chips, models and engines of the catalogue, formats, price bases."""
+    from typing import get_args
+
+    from roofline.cost.hourly import Basis
+    from roofline.dtypes import BYTES
+
+    families: tuple[tuple[str, catalog.Family], ...] = (("hw", "hardware"), ("model", "models"), ("engine", "engines"))
+    found = {key: sorted({stem for _, stem, _ in catalog.files(family)}) for key, family in families}
+    return found | {"format": list(BYTES), "basis": list(get_args(Basis))}
+
+
+def decoded(asked: Point) -> list[Record]:
+    """Return the records of `roofline decode`."""
+    batches, contexts = asked.sizes(MOST_RECORDS)
+    return evaluate.decode(asked.requests(), batches, contexts, *asked.money())
+
+
+def fitted(asked: Point) -> list[Record]:
+    """Return the records of `roofline fit`."""
+    batches, contexts = asked.sizes(MOST_RECORDS)
+    return evaluate.fit(asked.requests(), batches, contexts)
+
+
+def served(asked: Point) -> list[Record]:
+    """Return the records of `roofline serve --concurrency`."""
+    from roofline import service
+
+    usd, basis, utilisation = asked.money()
+    load = [("concurrency", float(asked.concurrency))]
+    return service.serve(
+        asked.requests(), [asked.isl], [asked.osl], load, usd_per_hour=usd, basis=basis, utilisation=utilisation
+    )
+
+
+def gridded(asked: Point) -> list[dict[str, Any]]:
+    """Return step times on a dense grid, one entry per chip."""
+    from roofline.api import decode_times
+
+    batches, contexts = asked.sizes(MOST_POINTS)
+    found = []
+    for request in asked.requests():
+        system = resolve(request, float(min(batches)), float(min(contexts)))
+        room = [system.memory.max_batch(float(context)) for context in contexts]
+        rows = decode_times(system, batches, contexts).tolist()
+        seconds = [
+            [value if batch <= most else None for value, most in zip(row, room, strict=True)]
+            for batch, row in zip(batches, rows, strict=True)
+        ]
+        axis = {"batch": batches, "context_tokens": contexts}
+        found.append({"hardware": system.names[0], "chips": system.deployment.chips, **axis, "step_seconds": seconds})
+    return found
+
+
+def compared(asked: Point) -> list[Record]:
+    """Return the records of `roofline compare`, list price and electricity beside as in `roofline price compare`."""
+    from roofline.cost import prices, quotes, retail
+
+    batches, contexts = asked.sizes(MOST_RECORDS)
+    records = evaluate.compare(asked.requests(), batches[0], contexts[0], asked.isl, *asked.money())
+    sold: Record = {}
+    try:
+        snapshot = prices.snapshot()
+        when = quotes.When(quotes.noon(snapshot.date))
+        sold = retail.retail(snapshot, asked.model, when, asked.isl, asked.provider)
+    except RooflineError:
+        if asked.provider is not None:
+            raise
+        # Nobody sells it.
+    return [retail.beside(record, sold, asked.usd_per_kwh, asked.utilisation) for record in records]
+
+
+def priced(model: str, isl: int) -> list[Record]:
+    """Return the records of `roofline price show`."""
+    from roofline.cost import prices, quotes
+
+    snapshot = prices.snapshot()
+    when = quotes.When(quotes.noon(snapshot.date))
+    found = quotes.quotes(snapshot, when, plain_name(model, "model"), None, None)
+    return [quotes.record(row, when, isl) for row in found]
+
+
+def drawn(kind: Kind, asked: Point) -> dict[str, Any]:
+    """Return the specification of a chart around the state of the page."""
+    from roofline import ceilings
+    from roofline.report import charts
+
+    batches, contexts = asked.sizes(MOST_RECORDS)
+    requests = asked.requests()
+    if kind in ("frontier", "dollars"):
+        records = evaluate.decode(requests, [2**k for k in range(9)], contexts[:1], *asked.money())
+    elif kind == "fit":
+        sizes, lengths = [2**k for k in range(0, 11, 1)], [2**k for k in range(10, 18)]
+        records = evaluate.fit(requests[:1], sizes, lengths, fixed=True)
+    else:
+        records = ceilings.records(requests[0], "decode", batches[0], contexts[0])
+    return charts.spec(kind, records, width=asked.width, height=260, caption=False)
+
+
+def uploaded(given: Upload) -> list[Record]:
+    """Return the records of `roofline decode` for a file that was sent.
+
+    Raises
+    ------
+    RooflineError
+        For what is wrong with the file; the message names the key.
+    """
+    where = "your file"
+    other = load(plain_name(given.hw, "chip"), plain_name(given.model, "model"), None, ())
+    if given.kind == "chip":
+        chip = catalog.hardware_from_table(catalog.parse_toml(given.text, where), where)
+        # A file may name its class and engine, and those are names too, not paths.
+        plain_name(chip.hardware_class, "class")
+        base = load("h100", other.names[1], plain_name(chip.default_engine, "engine"), ())
+        achieved = catalog.merge_achieved(chip.achieved, catalog.class_defaults(chip.hardware_class))
+        specs = Loaded((chip.name, other.names[1], base.names[2]), chip, achieved, other.model, base.engine)
+    else:
+        model = catalog.model_from_table(_model_table(given, where), where)
+        specs = replace(other, names=(other.names[0], model.name, other.names[2]), model=model)
+    request = Request("your file", "your file")
+    system = deploy(request, specs, float(given.batch), float(given.context))
+    naive = evaluate.naive_system(system) if system.spatial else None
+    price = evaluate.pricing(system, None, None, 1.0)
+    found = decode_records(system, float(given.batch), float(given.context), price, system, naive)
+    return [clean(record) for record in found]
+
+
+def _model_table(given: Upload, where: str) -> dict[str, Any]:
+    if given.kind == "model":
+        return catalog.parse_toml(given.text, where)
+    from roofline.huggingface import import_config
+
+    try:
+        return import_config(given.text, where)
+    except RecursionError:
+        raise RooflineError(f"{where}: nested too deeply") from None
