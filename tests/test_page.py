@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
 
+from roofline import catalog
 from roofline.cli.main import cli
+from roofline.report.words import seconds
 from roofline.units import significant
 
 CI = bool(os.environ.get("CI"))
@@ -71,19 +76,63 @@ def page(browser: Any) -> Iterator[Any]:
 
 def opened(page: Any, url: str) -> Any:
     page.goto(url)
-    page.wait_for_selector("#table td[data-speed]")
+    return settled(page)
+
+
+def settled(page: Any) -> Any:
+    """Wait until table and charts answer the state."""
+    page.wait_for_selector("#answer[aria-busy=false]")
     return page
 
 
-def speed(page: Any, chip: str) -> str:
-    return str(page.inner_text(f'td[data-speed="{chip}"]'))
+def cell(page: Any, row: str, chip: str) -> str:
+    return str(page.inner_text(f'td[data-row="{row}"][data-chip="{chip}"]'))
 
 
-def printed(chip: str, batch: int, context: int) -> str:
-    """Return what the command says of a user's speed, as its table writes it."""
-    words = ["compare", "--hw", chip, "--model", "llama-4-maverick", "--batch", str(batch), "--context", str(context)]
-    (record,) = json.loads(CliRunner().invoke(cli, [*words, "--format", "json"], standalone_mode=False).stdout)
-    return significant(record["tokens_per_second_per_user"])
+def ran(line: str) -> list[dict[str, Any]]:
+    """Return the records that a command prints, as it is typed."""
+    program, *words = shlex.split(line)
+    assert program == "roofline"
+    done = CliRunner().invoke(cli, [*words, "--format", "json"], standalone_mode=False)
+    assert done.exception is None, line
+    records: list[dict[str, Any]] = json.loads(done.stdout)
+    return records
+
+
+#: Rows of the table, whether of a step or of a service, and the key and form of what the command prints for it.
+DOLLARS, PLAIN = ("${}", significant), ("{}", significant)
+ROWS: dict[str, tuple[str, str, tuple[str, Callable[[float], str]]]] = {
+    "chips": ("compare", "chips", ("{}", "{:,}".format)),
+    "speed": ("compare", "tokens_per_second_per_user", PLAIN),
+    "all": ("compare", "tokens_per_second", PLAIN),
+    "first": ("compare", "ttft_seconds", ("{}", seconds)),
+    "ttft": ("serve", "ttft_seconds", ("{}", seconds)),
+    "ttft99": ("serve", "ttft_p99_seconds", ("{}", seconds)),
+    "tpot": ("serve", "tpot_seconds", ("{}", seconds)),
+    "served-speed": ("serve", "tokens_per_second_per_user", PLAIN),
+    "requests": ("serve", "requests_per_second", PLAIN),
+    "served-dollars": ("serve", "usd_per_million_output_tokens", DOLLARS),
+    "rent": ("compare", "usd_per_hour", DOLLARS),
+    "input": ("compare", "usd_per_million_input_tokens", DOLLARS),
+    "output": ("compare", "usd_per_million_output_tokens", DOLLARS),
+    "list": ("compare", "retail_usd_per_million_output_tokens", DOLLARS),
+    "electricity": ("compare", "electricity_usd_per_million_output_tokens", DOLLARS),
+}
+
+
+def is_what_the_commands_print(page: Any, chips: list[str]) -> list[str]:
+    """Hold every number of the table against the commands that stand below it; return these."""
+    lines = str(page.inner_text("#commands")).splitlines()
+    printed: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in lines:
+        for record in ran(line):
+            printed["serve" if "load" in record else "compare", record["hardware"]] = record
+    assert {chip for _, chip in printed} == set(chips)
+    for chip in chips:
+        for row, (command, key, (form, write)) in ROWS.items():
+            value = printed[command, chip].get(key)
+            assert cell(page, row, chip) == ("-" if value is None else form.format(write(value))), (chip, row)
+    return lines
 
 
 def test_it_loads_alone(page: Any, address: str) -> None:
@@ -94,32 +143,105 @@ def test_it_loads_alone(page: Any, address: str) -> None:
         page.wait_for_selector(f"#{chart} svg")
     assert page.problems == []
     assert elsewhere == []
-    assert [speed(page, chip) for chip in ("wse3", "h100", "b200")] == [
-        printed(chip, 1, 8192) for chip in ("wse3", "h100", "b200")
-    ]
+    step, service = is_what_the_commands_print(page, ["wse3", "h100", "b200"])
+    assert step.endswith("--hw wse3,h100,b200 --model llama-4-maverick --batch 1 --context 8192 --isl 4096")
+    assert service.endswith("--isl 4096 --osl 1024 --concurrency 8")
 
 
-def test_a_slider_moves_the_number_to_what_the_command_prints(page: Any, address: str) -> None:
+@pytest.mark.parametrize(
+    ("slider", "key", "presses", "option", "row"),
+    [
+        ("batch", "ArrowRight", 5, "--batch 32", "speed"),
+        ("context", "ArrowLeft", 2, "--context 2048", "speed"),
+        ("isl", "ArrowRight", 2, "--isl 16384", "first"),
+        ("osl", "ArrowLeft", 3, "--osl 128", "requests"),
+        ("concurrency", "ArrowRight", 2, "--concurrency 32", "served-speed"),
+        ("utilisation", "ArrowLeft", 10, "--utilisation 0.5", "output"),
+    ],
+)
+def test_a_slider_moves_the_number_to_what_the_command_prints(
+    page: Any, address: str, slider: str, key: str, presses: int, option: str, row: str
+) -> None:
     opened(page, address)
-    before = speed(page, "b200")
-    page.focus("#batch")
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    page.wait_for_function("before => document.querySelector('td[data-speed=b200]').textContent !== before", arg=before)
-    page.wait_for_load_state("networkidle")
-    assert page.inner_text("#batch-shown") == "32"
-    assert speed(page, "b200") == printed("b200", 32, 8192)
-    assert "batch=32" in page.url
+    before = cell(page, row, "b200")
+    page.focus(f"#{slider}")
+    for _ in range(presses):
+        page.keyboard.press(key)
+    settled(page)
+    assert cell(page, row, "b200") != before
+    assert option in page.inner_text("#commands")
+    assert f"{slider}=" in page.url
+    is_what_the_commands_print(page, ["wse3", "h100", "b200"])
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "row"),
+    [
+        ("weights", "fp8", "chips"),
+        ("experts", "mxfp4", "speed"),
+        ("kv", "fp8", "served-speed"),
+        ("engine", "ideal", "speed"),
+        ("chips", "32", "chips"),
+        ("tp", "4", "speed"),
+        ("pp", "4", "chips"),
+        ("dp", "2", "split"),
+        ("ep", "8", "speed"),
+        ("usd_per_hour", "1.5", "rent"),
+        ("basis", "owned", "output"),
+        ("usd_per_kwh", "0.25", "electricity"),
+        ("provider", "groq", "list"),
+    ],
+)
+def test_a_control_changes_the_number_to_what_the_command_prints(
+    page: Any, address: str, control: str, value: str, row: str
+) -> None:
+    opened(page, address)
+    page.wait_for_selector("#provider option[value=groq]", state="attached")
+    before = cell(page, row, "b200")
+    if page.evaluate(f"document.getElementById('{control}').tagName") == "SELECT":
+        page.select_option(f"#{control}", value)
+    else:
+        page.fill(f"#{control}", value)
+        page.keyboard.press("Enter")
+    settled(page)
+    assert cell(page, row, "b200") != before
+    assert f"--{control.replace('_', '-')} {value}" in page.inner_text("#commands")
+    assert f"{control}={value}" in page.url
+    is_what_the_commands_print(page, ["wse3", "h100", "b200"])
 
 
 def test_the_address_holds_the_state(page: Any, address: str) -> None:
-    opened(page, f"{address}/?hw=h100&model=llama-3.3-70b&weights=fp8&chips=4&batch=16&context=4096")
-    assert page.input_value("#hw") == "h100"
-    assert page.input_value("#model") == "llama-3.3-70b"
-    assert page.input_value("#weights") == "fp8"
-    assert page.input_value("#chips") == "4"
-    assert page.inner_text("#context-shown") == "4,096"
-    assert page.locator("td[data-speed]").count() == 1
+    given = {"hw": "h100", "model": "llama-3.3-70b", "weights": "fp8", "kv": "fp8", "engine": "vllm", "chips": "4"}
+    given |= {"tp": "2", "pp": "2", "usd_per_hour": "1.25", "usd_per_kwh": "0.2", "provider": "groq"}
+    sizes = {"batch": "16", "context": "4096", "isl": "2048", "osl": "512", "concurrency": "64"}
+    opened(page, f"{address}/?{urlencode(given | sizes | {'utilisation': '0.35'})}")
+    assert {key: page.input_value(f"#{key}") for key in given} == given
+    assert {key: page.inner_text(f"#{key}-shown").replace(",", "") for key in sizes} == sizes
+    assert page.inner_text("#utilisation-shown") == "35 %"
+    assert page.locator("td[data-row=speed]").count() == 1
+    is_what_the_commands_print(page, ["h100"])
+
+
+def test_a_chip_that_cannot_leaves_the_others(page: Any, address: str) -> None:
+    opened(page, f"{address}/?hw=wse3,h100&engine=vllm")
+    assert "Cerebras WSE-3" in page.inner_text("#error")
+    assert page.locator("td[data-row=speed]").count() == 1
+    is_what_the_commands_print(page, ["h100"])
+
+
+def test_a_file_of_ones_own_stays_beside_the_others(page: Any, address: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(catalog.read_text(catalog.find("hardware", "h100")))
+    opened(page, f"{address}/?hw=h100")
+    page.set_input_files("#file", str(mine))
+    page.wait_for_selector("td[data-row=speed] >> nth=1")
+    page.focus("#batch")
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    theirs, own = page.locator("td[data-row=speed]").all_inner_texts()
+    assert (
+        theirs == own == significant(ran(page.inner_text("#commands").splitlines()[0])[0]["tokens_per_second_per_user"])
+    )
 
 
 def test_a_broken_file_shows_its_error(page: Any, address: str, tmp_path: Path) -> None:
@@ -140,26 +262,48 @@ def test_an_unknown_chip_shows_its_error(page: Any, address: str) -> None:
 def test_keys_alone_reach_every_control(page: Any, address: str) -> None:
     opened(page, address)
     seen = []
-    for _ in range(15):
+    for _ in range(45):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.id"))
-    assert [name for name in seen if name] == [
-        *("hw", "add", "model", "weights", "kv", "chips", "batch", "context", "kind", "file", "json", "csv", "svg")
-    ]
+    reached = [name for name in seen if name]
+    controls = page.evaluate("[...document.querySelectorAll('input, select, button')].map(e => e.id)")
+    assert len(controls) == 29
+    assert reached[: len(controls)] == controls
+
+
+def test_the_interface_has_a_page_for_people(page: Any, address: str) -> None:
+    """Linked from the page; lists every operation of the OpenAPI document, with parameters and answers."""
+    opened(page, address)
+    page.click("footer a >> text=The JSON interface")
+    page.wait_for_selector("#api h2")
+    document = json.loads(urllib.request.urlopen(f"{address}/openapi.json").read())
+    operations = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods]
+    assert page.locator("#api h2").all_inner_texts() == operations
+    page.click("#api section:has-text('GET /api/decode') summary >> text=Parameters")
+    shown = page.inner_text("#api section:has-text('GET /api/decode') details[open]")
+    for parameter in document["paths"]["/api/decode"]["get"]["parameters"]:
+        assert parameter["name"] in shown
+    for link in page.locator("#api section a").all():
+        assert page.request.get(address + link.get_attribute("href")).status == 200
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    assert page.problems == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_width_cuts_the_page(page: Any, address: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     opened(page, address)
-    page.wait_for_selector("#frontier svg")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # Three chips stand side by side at any width, and a narrow screen keeps their speeds in sight.
+    assert page.locator("#table").bounding_box()["width"] <= page.locator(".scroll").first.bounding_box()["width"]
+    assert page.is_visible("#glance") == (width == 390)
     folder = os.environ.get("ROOFLINE_SCREENSHOTS")
     if folder:
         page.screenshot(path=f"{folder}/page-{width}.png", full_page=True)
 
 
-def test_no_serious_barrier(page: Any, address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("path", "ready"), [("/", "#roofline svg"), ("/docs", "#api h2")])
+def test_no_serious_barrier(page: Any, address: str, tmp_path: Path, path: str, ready: str) -> None:
     """axe-core, from npm, finds nothing serious or critical."""
     npm = shutil.which("npm")
     if npm is None:
@@ -168,8 +312,8 @@ def test_no_serious_barrier(page: Any, address: str, tmp_path: Path) -> None:
     if packed.returncode:
         pytest.skip("npm cannot fetch axe-core here")
     shutil.unpack_archive(tmp_path / packed.stdout.split()[-1], tmp_path)
-    opened(page, address)
-    page.wait_for_selector("#roofline svg")
+    page.goto(address + path)
+    page.wait_for_selector(ready)
     # The page's own policy lets no other script in; the tester's comes through the debugger.
     page.evaluate((tmp_path / "package" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

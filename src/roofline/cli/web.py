@@ -11,7 +11,7 @@ from roofline.errors import RooflineError
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 def web_command(host: str, port: int) -> None:
-    """A page that answers "what if" by dragging, and the JSON interface behind it (/openapi.json).
+    """A page that answers "what if" by dragging, and the JSON interface behind it (/docs).
 
     \b
     roofline web --port 8080

@@ -98,19 +98,23 @@ def priced(model: str, isl: int) -> list[Record]:
 
 
 def drawn(kind: Kind, asked: Point) -> dict[str, Any]:
-    """Return the specification of a chart around the state of the page."""
+    """Return the specification of a chart around the state of the page, on the chips that hold its point."""
     from roofline import ceilings
-    from roofline.report import charts
+    from roofline.report import charts, comparison
 
     batches, contexts = asked.sizes(MOST_RECORDS)
     requests = asked.requests()
+    point = comparison.Point(batches[0], contexts[0], asked.isl, *asked.money())
     if kind in ("frontier", "dollars"):
-        records = evaluate.decode(requests, [2**k for k in range(9)], contexts[:1], *asked.money())
+        records = comparison.over_batches(requests, point)
     elif kind == "fit":
-        sizes, lengths = [2**k for k in range(0, 11, 1)], [2**k for k in range(10, 18)]
-        records = evaluate.fit(requests[:1], sizes, lengths, fixed=True)
+        sizes, lengths = [2**k for k in range(11)], [2**k for k in range(10, 18)]
+        records = []
+        for one, request, end in comparison.held(requests[:1], point.batch, point.context):
+            found = evaluate.fit([request], sizes, lengths, fixed=True)
+            records += [evaluate.marked(record, one, end) for record in found]
     else:
-        records = ceilings.records(requests[0], "decode", batches[0], contexts[0])
+        records = ceilings.records(requests[0], "decode", point.batch, point.context)
     return charts.spec(kind, records, width=asked.width, height=260, caption=False)
 
 

@@ -80,7 +80,7 @@ def create() -> FastAPI:
         return {"records": answers.fitted(asked)}
 
     @app.get("/api/price", responses=ask.REFUSALS)
-    def price(model: ask.ModelName, isl: ask.Size = 4096) -> dict[str, list[Record]]:
+    def price(model: ask.ModelName = ask.MODEL, isl: ask.Size = 4096) -> dict[str, list[Record]]:
         """List what providers sell a model for: the records of `roofline price show`."""
         return {"records": answers.priced(model, isl)}
 

@@ -16,6 +16,7 @@ from roofline.resolve import Request
 
 #: Records that one request may ask for, points of a grid, and chips to compare.
 MOST_RECORDS, MOST_POINTS, MOST_CHIPS = 500, 40_000, 12
+MODEL = "llama-4-maverick"
 
 Size = Annotated[int, Field(ge=1, le=2**24)]
 ModelName = Annotated[str, Query(max_length=64, description="A model: name or alias.")]
@@ -30,7 +31,7 @@ class Point(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hw: str = Field("wse3,h100,b200", max_length=400, description="Chips: names or aliases, commas between them.")
-    model: str = Field("llama-4-maverick", max_length=64, description="A model: name or alias.")
+    model: str = Field(MODEL, max_length=64, description="A model: name or alias.")
     engine: str | None = Field(None, max_length=64, description="A serving engine; each chip's usual one by default.")
     weights: Format = Field(None, description="Format of the weights; as shipped by default.")
     experts: Format = Field(None, description="Format of routed experts; that of the weights by default.")
@@ -108,7 +109,7 @@ class Upload(BaseModel):
     kind: Literal["chip", "model", "config"]
     text: str = Field(max_length=500_000, description="TOML of a chip or model, or a Hugging Face config.json.")
     hw: str = Field("h100", max_length=64)
-    model: str = Field("llama-4-maverick", max_length=64)
+    model: str = Field(MODEL, max_length=64)
     batch: Size = 1
     context: Size = 8192
 

@@ -97,7 +97,10 @@ def finish(drawing: Drawing, notes: Sequence[str], sources: Sequence[str], width
     """Return the specification of a drawing: title above, caption below, data by name."""
     lines = [*drawing.notes, *notes, *([f"Sources: {'; '.join(sources)}."] if sources else [])]
     wide = max(60, int(drawing.panels * width / 5.2))
-    title = {"text": drawing.title, "subtitle": textwrap.wrap(drawing.subtitle, wide), "anchor": "start"}
+    # A letter of the title is about 8.3 pixels wide; axis and labels stand beside the panel.
+    lines_of_title = textwrap.wrap(drawing.title, int((drawing.panels * width + 60) / 8.3))
+    words = lines_of_title if len(lines_of_title) > 1 else drawing.title
+    title = {"text": words, "subtitle": textwrap.wrap(drawing.subtitle, wide), "anchor": "start"}
     spec = {"title": title | {"frame": "group", "offset": 12}, **drawing.chart}
     if caption and lines:
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(wide * 1.1))]

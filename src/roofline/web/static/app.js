@@ -1,10 +1,22 @@
 // The page: controls to an address, the address to questions, answers to a table and charts.
+import { count, fill, significant } from "./table.js";
 
-const DEFAULTS = { hw: "wse3,h100,b200", model: "llama-4-maverick", weights: "", kv: "", chips: "", batch: "1", context: "8192" };
-const CHARTS = ["frontier", "dollars", "fit", "roofline"];
+const DEFAULTS = {
+  hw: "wse3,h100,b200", model: "llama-4-maverick", weights: "", experts: "", kv: "", engine: "",
+  chips: "", tp: "", pp: "", dp: "", ep: "",
+  batch: "1", context: "8192", isl: "4096", osl: "1024", concurrency: "8",
+  utilisation: "1", usd_per_hour: "", basis: "", usd_per_kwh: "0.0929", provider: "", of: "",
+};
+const SLIDERS = ["batch", "context", "isl", "osl", "concurrency"]; // by powers of two
+const FIELDS = Object.keys(DEFAULTS).filter((key) => ![...SLIDERS, "utilisation"].includes(key));
+// Which state each command takes, by its own option names.
+const WHERE = ["weights", "experts", "kv", "engine", "chips"];
+const DEGREES = ["tp", "pp", "dp", "ep"];
+const MONEY = ["usd_per_hour", "basis", "utilisation"];
 const byId = (id) => document.getElementById(id);
 const views = {};
 let records = [];
+let own = null; // a file of one's own: kept here alone
 let turn = 0;
 
 // State lives in the address: what is default is left out.
@@ -15,7 +27,7 @@ function state() {
 
 function query(of) {
   const found = new URLSearchParams();
-  for (const [key, value] of Object.entries(of)) if (value !== "") found.set(key, value);
+  for (const [key, value] of Object.entries(of)) if (value !== "" && key !== "of") found.set(key, value);
   return found;
 }
 
@@ -25,14 +37,27 @@ function remember(next) {
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 
+function offer(select, name) {
+  if (name && ![...select.options].some((option) => option.value === name)) select.append(new Option(name, name));
+}
+
 function show() {
   const now = state();
-  for (const key of ["hw", "model", "weights", "kv", "chips"]) byId(key).value = now[key];
-  for (const key of ["batch", "context"]) {
-    byId(key).value = Math.log2(Number(now[key]));
-    byId(`${key}-shown`).textContent = Number(now[key]).toLocaleString("en-US");
+  byId("of").replaceChildren(...chipsOf(now).map((name) => new Option(name, name)));
+  for (const key of FIELDS) {
+    if (byId(key).tagName === "SELECT") offer(byId(key), now[key]);
+    byId(key).value = now[key];
   }
+  if (!now.of) byId("of").selectedIndex = 0;
+  for (const key of SLIDERS) {
+    byId(key).value = Math.log2(Number(now[key]));
+    byId(`${key}-shown`).textContent = count(Number(now[key]));
+  }
+  byId("utilisation").value = 100 * Number(now.utilisation);
+  byId("utilisation-shown").textContent = `${Math.round(100 * Number(now.utilisation))} %`;
 }
+
+const chipsOf = (now) => [...new Set(now.hw.split(",").map((name) => name.trim()).filter(Boolean))];
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
@@ -41,70 +66,44 @@ async function ask(path, options) {
   return body;
 }
 
-function complain(error) {
-  byId("error").hidden = !error;
-  byId("error").textContent = error ? error.message : "";
+function complain(lines) {
+  byId("error").hidden = !lines.length;
+  byId("error").replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
 }
 
-// Three significant digits, as the command line prints them.
-function significant(value) {
-  if (value === undefined || value === null) return "-";
-  if (value === 0) return "0";
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  const rounded = Number(value.toPrecision(3));
-  return rounded.toLocaleString("en-US", { maximumFractionDigits: Math.min(20, digits) });
+// One chip's records, decode and service of each end of a scenario side by side.
+async function column(now, hw) {
+  const asked = query({ ...now, hw });
+  const [compare, serve] = await Promise.all([ask(`/api/compare?${asked}`), ask(`/api/serve?${asked}`)]);
+  const same = (one) => (other) => one.proxy === other.proxy;
+  return compare.records.map((one) => ({ compare: one, serve: serve.records.find(same(one)) }));
 }
-const dollars = (value) => (value === undefined ? "-" : `$${significant(value)}`);
-const percent = (value) => (value === undefined ? "-" : `${(100 * value).toFixed(1)}%`);
 
-const ROWS = [
-  ["chips", (r) => r.chips.toLocaleString("en-US")],
-  ["estimate", (r) => r.estimate.replaceAll("_", " ")],
-  ["fits", (r) => (r.fits ? "yes" : "no")],
-  ["tok/s of one user", (r) => significant(r.tokens_per_second_per_user), "speed"],
-  ["90 % interval", (r) => (r.tokens_per_second_per_user_low === undefined ? "-"
-    : `${significant(r.tokens_per_second_per_user_low)} to ${significant(r.tokens_per_second_per_user_high)}`)],
-  ["tok/s of all", (r) => significant(r.tokens_per_second)],
-  ["users that fit", (r) => (r.users ?? 0).toLocaleString("en-US")],
-  ["first token [s]", (r) => significant(r.ttft_seconds)],
-  ["bound by", (r) => r.bound ?? "-"],
-  ["rent per hour", (r) => dollars(r.usd_per_hour)],
-  ["price basis", (r) => (r.price_basis ? `${r.price_basis}${r.price_date ? `, ${r.price_date}` : ""}` : "-")],
-  ["$/M output", (r) => dollars(r.usd_per_million_output_tokens)],
-  ["list price, $/M output", (r) => dollars(r.retail_usd_per_million_output_tokens)],
-  ["electricity, $/M output", (r) => dollars(r.electricity_usd_per_million_output_tokens)],
-  ["electricity / list price", (r) => percent(r.electricity_share_of_retail_output)],
-];
+async function ownColumn(now) {
+  const body = { kind: own.kind, text: own.text, hw: chipsOf(now)[0], model: now.model };
+  Object.assign(body, { batch: Number(now.batch), context: Number(now.context) });
+  const headers = { "content-type": "application/json" };
+  const found = await ask("/api/upload", { method: "POST", headers, body: JSON.stringify(body) });
+  return found.records.map((one) => ({ compare: { ...one, hardware: `${one.hardware} (${own.name})` } }));
+}
 
-function fill(found) {
-  records = found;
-  const table = byId("table");
-  table.replaceChildren();
-  const head = table.createTHead().insertRow();
-  const corner = document.createElement("th");
-  corner.scope = "col";
-  corner.textContent = found[0]?.model ?? "";
-  head.append(corner);
-  for (const record of found) {
-    const cell = document.createElement("th");
-    cell.scope = "col";
-    cell.textContent = record.scenario ? `${record.hardware} (${record.scenario})` : record.hardware;
-    head.append(cell);
+// What to type for the same numbers.
+function commands(now, columns) {
+  const word = (value) => (/^[\w.,:@+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`);
+  const flags = (keys) => keys.filter((key) => now[key] !== DEFAULTS[key]).map((key) => ` --${key.replaceAll("_", "-")} ${word(now[key])}`).join("");
+  const degrees = DEGREES.some((key) => now[key]);
+  const found = [];
+  for (const layers of [false, true]) {
+    const mine = columns.filter(({ compare }) => !degrees ? !layers : (compare.execution === "spatial") === layers);
+    if (!mine.length) continue;
+    const chips = [...new Set(mine.map(({ asked }) => asked))].join(",");
+    const where = `--hw ${word(chips)} --model ${word(now.model)}${flags(WHERE)}${layers ? "" : flags(DEGREES)}`;
+    const sold = mine[0].compare.retail_usd_per_million_output_tokens !== undefined;
+    const prices = sold ? flags(["usd_per_kwh", "provider"]) : "";
+    found.push(`roofline ${sold ? "price " : ""}compare ${where} --batch ${now.batch} --context ${now.context} --isl ${now.isl}${flags(MONEY)}${prices}`);
+    found.push(`roofline serve ${where} --isl ${now.isl} --osl ${now.osl} --concurrency ${now.concurrency}${flags(MONEY)}`);
   }
-  const body = table.createTBody();
-  for (const [label, text, mark] of ROWS) {
-    const row = body.insertRow();
-    const name = document.createElement("th");
-    name.scope = "row";
-    name.textContent = label;
-    row.append(name);
-    for (const record of found) {
-      const cell = row.insertCell();
-      cell.textContent = text(record);
-      if (mark) cell.dataset[mark] = record.hardware;
-    }
-  }
-  byId("note").textContent = [...new Set(found.flatMap((record) => record.warnings ?? []))].join("; ");
+  return found.join("\n");
 }
 
 async function draw(kind, mine, asked) {
@@ -113,36 +112,75 @@ async function draw(kind, mine, asked) {
   const spec = await ask(`/api/chart/${kind}?${asked}&width=${width}`);
   if (mine !== turn) return;
   // Expressions are interpreted, not compiled: the page's policy forbids evaluating text.
-  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false };
+  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1 };
   views[kind]?.finalize();
   views[kind] = await window.vegaEmbed(`#${kind}`, spec, options);
+  byId(kind).nextElementSibling.textContent = (spec.usermeta?.caption ?? []).join(" ");
 }
 
 async function update() {
   const mine = ++turn;
+  await answer(mine);
+  if (mine === turn) byId("answer").ariaBusy = "false";
+}
+
+async function answer(mine) {
   const now = state();
-  const asked = query(now);
-  try {
-    const found = await ask(`/api/compare?${asked}`);
+  const chips = chipsOf(now);
+  const answers = await Promise.allSettled([...chips.map((hw) => column(now, hw)), ...(own ? [ownColumn(now)] : [])]);
+  if (mine !== turn) return;
+  const failed = answers.flatMap(({ reason }, i) => (reason ? [{ who: chips[i] ?? own.name, text: reason.message }] : []));
+  const reasons = new Set(failed.map(({ text }) => text));
+  const alike = reasons.size === 1 && failed.length === answers.length;
+  complain(alike ? [...reasons] : failed.map(({ who, text }) => (text.includes(who) ? text : `${who}: ${text}`)));
+  const columns = answers.flatMap(({ value }, i) => (value ?? []).map((one) => ({ ...one, asked: chips[i] })));
+  byId("answer").classList.toggle("stale", !columns.length);
+  if (!columns.length) return;
+  records = columns.flatMap(({ compare, serve }) => (serve ? [compare, serve] : [compare]));
+  fill(byId("table"), columns, now);
+  const warnings = new Set(records.flatMap((record) => record.warnings ?? []));
+  byId("note").textContent = [...warnings].join("; ");
+  const known = columns.filter(({ asked }) => asked);
+  byId("commands").textContent = known.length ? commands(now, known) : "";
+  byId("glance").textContent = `tok/s of one user: ${columns.map(({ compare }) => `${compare.hardware} ${significant(compare.tokens_per_second_per_user)}`).join(" · ")}`;
+  const able = [...new Set(known.map(({ asked }) => asked))];
+  if (!able.length) return;
+  const one = able.includes(now.of) ? now.of : able[0];
+  const both = query({ ...now, hw: able.join(",") });
+  const single = query({ ...now, hw: one });
+  const charts = [["frontier", both], ["dollars", both], ["fit", single], ["roofline", single]];
+  await Promise.all(charts.map(([kind, asked]) => draw(kind, mine, asked).catch((error) => {
     if (mine !== turn) return;
-    complain(null);
-    fill(found.records);
-    await Promise.all(CHARTS.map((kind) => draw(kind, mine, asked).catch(() => byId(kind).replaceChildren("no chart"))));
-  } catch (error) {
-    if (mine === turn) complain(error);
-  }
+    byId(kind).textContent = `No chart: ${error.message}`;
+    byId(kind).nextElementSibling.textContent = "";
+  })));
 }
 
 let waiting = 0;
 function soon() {
+  byId("answer").ariaBusy = "true";
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(update);
 }
 
 function change(part) {
-  remember({ ...state(), ...part });
+  const sold = "model" in part ? { provider: "" } : {};
+  remember({ ...state(), ...sold, ...part });
+  if ("model" in part) providers();
   show();
   soon();
+}
+
+// Who sells the model.
+async function providers() {
+  const { model } = state();
+  const found = await ask(`/api/price?${query({ model })}`).catch(() => ({ records: [] }));
+  if (model !== state().model) return;
+  const names = [...new Set(found.records.map((record) => record.provider))].sort();
+  byId("provider").replaceChildren(new Option(names.length ? "median" : "nobody sells it", ""));
+  for (const name of names) offer(byId("provider"), name);
+  offer(byId("provider"), state().provider);
+  byId("provider").value = state().provider;
 }
 
 function download(name, type, text) {
@@ -159,49 +197,59 @@ function csv(rows) {
   return [keys, ...rows.map((row) => keys.map((key) => row[key]))].map((line) => line.map(cell).join(",")).join("\n");
 }
 
-async function upload() {
+async function choose() {
   const [file] = byId("file").files;
-  if (!file) return;
-  const now = state();
-  const body = { kind: byId("kind").value, text: await file.text(), model: now.model, batch: Number(now.batch) };
-  Object.assign(body, { hw: now.hw.split(",")[0], context: Number(now.context) });
-  try {
-    const headers = { "content-type": "application/json" };
-    const found = await ask("/api/upload", { method: "POST", headers, body: JSON.stringify(body) });
-    complain(null);
-    fill(found.records);
-  } catch (error) {
-    complain(error);
-  }
+  own = file ? { kind: byId("kind").value, name: file.name, text: await file.text() } : null;
+  soon();
 }
 
-async function begin() {
-  const names = await ask("/api/names");
-  for (const name of names.hw) {
-    byId("known").append(new Option(name, name));
-    byId("add").append(new Option(name, name));
-  }
-  for (const name of names.model) byId("model").append(new Option(name, name));
-  show();
-  for (const key of ["hw", "model", "weights", "kv", "chips"]) {
-    byId(key).addEventListener("change", (event) => change({ [key]: event.target.value }));
-  }
+function listen() {
+  for (const key of FIELDS) byId(key).addEventListener("change", (event) => change({ [key]: event.target.value.trim() || DEFAULTS[key] }));
   byId("add").addEventListener("change", (event) => {
-    if (event.target.value) change({ hw: [...state().hw.split(","), event.target.value].filter(Boolean).join(",") });
+    if (event.target.value) change({ hw: [...chipsOf(state()), event.target.value].join(",") });
     event.target.value = "";
   });
-  for (const key of ["batch", "context"]) {
+  for (const key of SLIDERS) {
     byId(key).addEventListener("input", (event) => change({ [key]: String(2 ** Number(event.target.value)) }));
   }
+  byId("utilisation").addEventListener("input", (event) => change({ utilisation: String(Number(event.target.value) / 100) }));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("file").addEventListener("change", upload);
+  byId("file").addEventListener("change", choose);
+  byId("kind").addEventListener("change", choose);
   byId("json").addEventListener("click", () => download("roofline.json", "application/json", JSON.stringify(records, null, 2)));
   byId("csv").addEventListener("click", () => download("roofline.csv", "text/csv", csv(records)));
   byId("svg").addEventListener("click", async () => {
     download("roofline.svg", "image/svg+xml", await views.frontier.view.toSVG());
   });
+  byId("reset").addEventListener("click", () => {
+    own = null;
+    byId("file").value = "";
+    change(DEFAULTS);
+  });
   window.addEventListener("popstate", () => { show(); soon(); });
+}
+
+async function begin() {
+  // On a narrow screen the numbers come first; groups open at a touch.
+  if (window.matchMedia("(max-width: 760px)").matches) {
+    for (const group of [...document.querySelectorAll("#controls details")].slice(2)) group.open = false;
+  }
+  for (const select of document.querySelectorAll("select[data-powers]")) {
+    for (let power = 0; power <= Number(select.dataset.powers); power++) offer(select, String(2 ** power));
+  }
+  const names = await ask("/api/names");
+  for (const name of names.hw) {
+    byId("known").append(new Option(name, name));
+    offer(byId("add"), name);
+  }
+  for (const name of names.model) offer(byId("model"), name);
+  for (const select of document.querySelectorAll("select[data-from]")) {
+    for (const name of names[select.dataset.from]) offer(select, name);
+  }
+  show();
+  listen();
+  providers();
   await update();
 }
 
-begin().catch(complain);
+begin().catch((error) => complain([error.message]));
