@@ -17,7 +17,28 @@ const byId = (id) => document.getElementById(id);
 const views = {};
 let records = [];
 let own = null; // a file of one's own: kept here alone
-let turn = 0;
+let drawable = []; // chips that the last answer had
+let active = 0;
+
+// Run a task; whoever calls while it runs makes it run once more after, so that only the newest state is waited for.
+function latest(task) {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    active += 1;
+    byId("answer").ariaBusy = "true";
+    while (again) {
+      again = false;
+      await task().catch((error) => complain([error.message]));
+    }
+    running = false;
+    active -= 1;
+    if (!active) byId("answer").ariaBusy = "false";
+  };
+}
 
 // State lives in the address: what is default is left out.
 function state() {
@@ -71,11 +92,11 @@ function complain(lines) {
   byId("error").replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
 }
 
-// One chip's records, decode and service of each end of a scenario side by side.
-async function column(now, hw) {
+// Records of a step and of the service beside each other, one column per chip and end of a scenario.
+async function columnsOf(now, hw) {
   const asked = query({ ...now, hw });
   const [compare, serve] = await Promise.all([ask(`/api/compare?${asked}`), ask(`/api/serve?${asked}`)]);
-  const same = (one) => (other) => one.proxy === other.proxy;
+  const same = (one) => (other) => one.hardware === other.hardware && one.proxy === other.proxy;
   return compare.records.map((one) => ({ compare: one, serve: serve.records.find(same(one)) }));
 }
 
@@ -96,7 +117,7 @@ function commands(now, columns) {
   for (const layers of [false, true]) {
     const mine = columns.filter(({ compare }) => !degrees ? !layers : (compare.execution === "spatial") === layers);
     if (!mine.length) continue;
-    const chips = [...new Set(mine.map(({ asked }) => asked))].join(",");
+    const chips = [...new Set(mine.map(({ compare }) => compare.hardware))].join(",");
     const where = `--hw ${word(chips)} --model ${word(now.model)}${flags(WHERE)}${layers ? "" : flags(DEGREES)}`;
     const sold = mine[0].compare.retail_usd_per_million_output_tokens !== undefined;
     const prices = sold ? flags(["usd_per_kwh", "provider"]) : "";
@@ -106,69 +127,75 @@ function commands(now, columns) {
   return found.join("\n");
 }
 
-async function draw(kind, mine, asked) {
+async function draw(kind, asked) {
   // Axes and labels take about 90 pixels beside the plot.
   const width = Math.max(240, Math.min(460, byId(kind).clientWidth - 90));
-  const spec = await ask(`/api/chart/${kind}?${asked}&width=${width}`);
-  if (mine !== turn) return;
-  // Expressions are interpreted, not compiled: the page's policy forbids evaluating text.
-  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1 };
-  views[kind]?.finalize();
-  views[kind] = await window.vegaEmbed(`#${kind}`, spec, options);
-  byId(kind).nextElementSibling.textContent = (spec.usermeta?.caption ?? []).join(" ");
+  const path = `/api/chart/${kind}?${asked}&width=${width}`;
+  if (views[kind]?.path === path) return;
+  const caption = byId(kind).nextElementSibling;
+  try {
+    const spec = await ask(path);
+    // Expressions are interpreted, not compiled: the page's policy forbids evaluating text.
+    const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1 };
+    views[kind]?.view.finalize();
+    views[kind] = { path, view: (await window.vegaEmbed(`#${kind}`, spec, options)).view };
+    caption.textContent = (spec.usermeta?.caption ?? []).join(" ");
+  } catch (error) {
+    delete views[kind];
+    byId(kind).textContent = `No chart: ${error.message}`;
+    caption.textContent = "";
+  }
 }
 
-async function update() {
-  const mine = ++turn;
-  await answer(mine);
-  if (mine === turn) byId("answer").ariaBusy = "false";
-}
+const pictures = latest(async () => {
+  const now = state();
+  if (!drawable.length) return;
+  const seen = [...WHERE, ...DEGREES, "model", "batch", "context"];
+  const part = (hw, keys) => query({ hw, ...Object.fromEntries(keys.map((key) => [key, now[key]])) });
+  const both = drawable.join(",");
+  const one = drawable.includes(now.of) ? now.of : drawable[0];
+  await Promise.all([
+    draw("frontier", part(both, seen)),
+    draw("dollars", part(both, [...seen, ...MONEY])),
+    draw("fit", part(one, seen)),
+    draw("roofline", part(one, seen)),
+  ]);
+});
 
-async function answer(mine) {
+const update = latest(async () => {
   const now = state();
   const chips = chipsOf(now);
-  const answers = await Promise.allSettled([...chips.map((hw) => column(now, hw)), ...(own ? [ownColumn(now)] : [])]);
-  if (mine !== turn) return;
-  const failed = answers.flatMap(({ reason }, i) => (reason ? [{ who: chips[i] ?? own.name, text: reason.message }] : []));
-  const reasons = new Set(failed.map(({ text }) => text));
-  const alike = reasons.size === 1 && failed.length === answers.length;
-  complain(alike ? [...reasons] : failed.map(({ who, text }) => (text.includes(who) ? text : `${who}: ${text}`)));
-  const columns = answers.flatMap(({ value }, i) => (value ?? []).map((one) => ({ ...one, asked: chips[i] })));
+  const mine = own ? [ownColumn(now)] : [];
+  // All at once; where one chip cannot, each on its own, so that the others still answer.
+  let names = [chips.join(",")];
+  let answers = await Promise.allSettled([columnsOf(now, names[0]), ...mine]);
+  if (answers[0].reason && chips.length > 1) {
+    names = chips;
+    answers = await Promise.allSettled([...chips.map((hw) => columnsOf(now, hw)), ...mine]);
+  }
+  const failed = answers.flatMap(({ reason }, i) => (reason ? [{ who: names[i] ?? own?.name ?? "", text: reason.message }] : []));
+  const alike = new Set(failed.map(({ text }) => text)).size === 1 && failed.length === answers.length;
+  complain(alike ? [failed[0].text] : failed.map(({ who, text }) => (text.includes(who) ? text : `${who}: ${text}`)));
+  const columns = answers.flatMap(({ value }) => value ?? []);
   byId("answer").classList.toggle("stale", !columns.length);
   if (!columns.length) return;
+  const known = answers.slice(0, names.length).flatMap(({ value }) => value ?? []);
+  drawable = names.flatMap((name, i) => (answers[i].value ? name.split(",") : []));
+  pictures();
   records = columns.flatMap(({ compare, serve }) => (serve ? [compare, serve] : [compare]));
   fill(byId("table"), columns, now);
   const warnings = new Set(records.flatMap((record) => record.warnings ?? []));
   byId("note").textContent = [...warnings].join("; ");
-  const known = columns.filter(({ asked }) => asked);
   byId("commands").textContent = known.length ? commands(now, known) : "";
   byId("glance").textContent = `tok/s of one user: ${columns.map(({ compare }) => `${compare.hardware} ${significant(compare.tokens_per_second_per_user)}`).join(" · ")}`;
-  const able = [...new Set(known.map(({ asked }) => asked))];
-  if (!able.length) return;
-  const one = able.includes(now.of) ? now.of : able[0];
-  const both = query({ ...now, hw: able.join(",") });
-  const single = query({ ...now, hw: one });
-  const charts = [["frontier", both], ["dollars", both], ["fit", single], ["roofline", single]];
-  await Promise.all(charts.map(([kind, asked]) => draw(kind, mine, asked).catch((error) => {
-    if (mine !== turn) return;
-    byId(kind).textContent = `No chart: ${error.message}`;
-    byId(kind).nextElementSibling.textContent = "";
-  })));
-}
-
-let waiting = 0;
-function soon() {
-  byId("answer").ariaBusy = "true";
-  cancelAnimationFrame(waiting);
-  waiting = requestAnimationFrame(update);
-}
+});
 
 function change(part) {
   const sold = "model" in part ? { provider: "" } : {};
   remember({ ...state(), ...sold, ...part });
   if ("model" in part) providers();
   show();
-  soon();
+  update();
 }
 
 // Who sells the model.
@@ -200,7 +227,7 @@ function csv(rows) {
 async function choose() {
   const [file] = byId("file").files;
   own = file ? { kind: byId("kind").value, name: file.name, text: await file.text() } : null;
-  soon();
+  update();
 }
 
 function listen() {
@@ -226,7 +253,7 @@ function listen() {
     byId("file").value = "";
     change(DEFAULTS);
   });
-  window.addEventListener("popstate", () => { show(); soon(); });
+  window.addEventListener("popstate", () => { show(); update(); });
 }
 
 async function begin() {
