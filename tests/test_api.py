@@ -82,6 +82,8 @@ def test_overrides() -> None:
         ({"weights": "fp9"}, "unknown dtype 'fp9'"),
         ({"tp": 3}, "--tp 3 does not divide the 32 heads"),
         ({"chips": 8, "tp": 4, "pp": 4}, "--chips 8 is not tp 4 x pp 4"),
+        ({"chips": 8, "tp": 8, "dp": 2}, "--chips 8 is not a multiple of the 16 chips of tp 8 x dp 2"),
+        ({"chips": 12, "tp": 8}, "--chips 12 is not a multiple of the 8 chips of tp 8 x dp 1"),
         ({"ep": 4}, "has no experts"),
         ({"chip": 8}, "unknown option 'chip' .*did you mean 'chips'"),
         ({"usd_per_hour": -1}, "usd_per_hour: -1 is out of range"),

@@ -198,7 +198,10 @@ def _given_shape(request: Request, specs: Loaded, base: Deployment) -> Deploymen
         tp = valid[-1]
         pp = rest // tp if pp is None else pp
     if pp is None:
-        pp = request.chips // (tp * dp) if request.chips else 1
+        pp, rest = divmod(request.chips, tp * dp) if request.chips else (1, 0)
+        if rest or not pp:
+            given = f"--chips {request.chips} is not a multiple of the {tp * dp} chips of tp {tp} x dp {dp}"
+            raise RooflineError(f"{given}; drop one of them")
     total = tp * pp * dp
     if request.chips is not None and total != request.chips:
         raise RooflineError(f"--chips {request.chips} is not tp {tp} x pp {pp} x dp {dp} = {total}; drop one of them")

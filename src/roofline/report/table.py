@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from roofline.report.record import Record
 
+#: Between two columns [characters].
+_GAP = 2
+
 
 @dataclass(slots=True)
 class Block:
@@ -57,9 +60,51 @@ def _numeric(cell: str) -> bool:
     return not cell or cell[0].isdigit() or (cell[0] in "-+.$" and len(cell) > 1 and cell[1].isdigit()) or cell == "-"
 
 
+def folded(header: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
+    """Return the columns of a table in pieces that a terminal has room for.
+
+    Parameters
+    ----------
+    header : list of str
+    rows : list of list of str
+    width : int
+        Room [characters].
+
+    Returns
+    -------
+    list of list of int
+        One piece if it fits. Otherwise the columns in order, every further piece beginning with those that tell the
+        rows apart.
+    """
+    wide = [max(len(row[i]) for row in [header, *rows]) + _GAP for i in range(len(header))]
+    labels = _labels(rows)
+    pieces: list[list[int]] = [[]]
+    for column in range(len(header)):
+        if pieces[-1] and sum(wide[i] for i in [*pieces[-1], column]) - _GAP > width:
+            if column in labels:
+                continue
+            pieces.append(list(labels))
+        if column not in pieces[-1]:
+            pieces[-1].append(column)
+    return pieces
+
+
+def _labels(rows: list[list[str]]) -> list[int]:
+    """Return the first columns whose cells tell all rows apart."""
+    chosen: list[int] = []
+    for column in range(len(rows[0]) if rows else 0):
+        groups = len({tuple(row[i] for i in chosen) for row in rows})
+        if groups == len(rows):
+            break
+        if len({tuple(row[i] for i in [*chosen, column]) for row in rows}) > groups:
+            chosen.append(column)
+    return chosen or [0]
+
+
 def _rich(blocks: list[Block]) -> None:
     from rich import box
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -69,18 +114,24 @@ def _rich(blocks: list[Block]) -> None:
             console.print()
         if block.title:
             console.print(Text(block.title, style="bold"))
-        if block.header:
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-            for index, name in enumerate(block.header):
-                right = all(_numeric(row[index]) for row in block.rows if index < len(row))
-                table.add_column(name, justify="right" if right else "left", overflow="fold")
-        else:
+        full = [row + [""] * (len(block.header) - len(row)) for row in block.rows]
+        for piece in folded(block.header, full, console.width) if block.header else []:
+            # One space of a cell and one of the box stand between two columns.
+            table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+            table.header_style = "bold"
+            for index in piece:
+                right = all(_numeric(row[index]) for row in full)
+                table.add_column(block.header[index], justify="right" if right else "left", overflow="fold")
+            for row in full:
+                table.add_row(*(Text(row[index]) for index in piece))
+            console.print()
+            console.print(table)
+        if block.rows and not block.header:
             table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-            for index in range(max((len(row) for row in block.rows), default=0)):
+            for index in range(max(len(row) for row in block.rows)):
                 table.add_column(style=("cyan", "bold", "")[min(index, 2)], overflow="fold")
-        for row in block.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        if block.rows:
+            for row in block.rows:
+                table.add_row(*(Text(cell) for cell in row))
             console.print(table)
         for note in block.notes:
-            console.print(Text(("  " if block.title else "") + note, style="dim"))
+            console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2 if block.title else 0)))
