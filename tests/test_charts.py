@@ -166,6 +166,13 @@ def test_a_wafer_shows_how_far_the_step_is_below_the_bound() -> None:
 # Frontier
 
 
+def test_the_frontier_of_a_closed_model_on_a_wafer_is_what_is_served() -> None:
+    found = evaluate.decode([Request("wse3", "gpt-5.5")], [1, 2, 4], [8192])
+    points = charts.spec("frontier", found)["datasets"]["points"]
+    served = [r["tokens_per_second_per_user"] for r in found if r.get("estimate_kind") == "as_served" and r["fits"]]
+    assert sorted(p["x"] for p in points) == sorted(served)
+
+
 def test_frontier_points_are_the_records(decoded: list[Record]) -> None:
     points = charts.spec("frontier", decoded)["datasets"]["points"]
     shown = {(p["x"], p["y"]) for p in points}

@@ -115,6 +115,35 @@ def test_compare_of_a_chip_without_a_price_and_of_a_closed_model() -> None:
     assert both.returncode == 0, both.stderr
 
 
+def test_ones_own_list_price() -> None:
+    """At its cost a token has no margin; at twice that, half of it, and machines that are half busy break even."""
+    point = ("price", "compare", "--hw", "b200", "--model", "gpt-oss-120b", "--batch", "64")
+    (known,) = records(*point)
+    costs = [float(known[f"usd_per_million_{kind}_tokens"]) for kind in ("input", "output")]  # type: ignore[arg-type]
+    (r,) = records(*point, "--list-price", f"{costs[0]!r},{2 * costs[1]!r}")
+    assert r["gross_margin_input"] == pytest.approx(0, abs=1e-12)
+    assert r["gross_margin_output"] == pytest.approx(0.5)
+    assert r["break_even_utilisation_output"] == pytest.approx(0.5)
+    assert "retail, as given" in roofline(*point, "--list-price", "0.1,0.4").stdout
+    for wrong in (("--list-price", "0.1"), ("--list-price", "-1,2"), ("--list-price", "1,2", "--provider", "groq")):
+        result = roofline(*point, *wrong)
+        assert result.returncode == 1
+        assert result.stderr.startswith("Error: --list-price") and result.stderr.count("\n") == 1
+
+
+def test_a_closed_model_on_a_wafer_is_compared_as_it_is_served() -> None:
+    """One record per end of the scenario, and never the naive bound, which is thousands of times what is sold."""
+    found = records("compare", "--hw", "wse3", "--model", "gpt-5.5")
+    assert [r["scenario"] for r in found] == ["low", "high"]
+    assert {r["estimate"] for r in found} == {"estimate"}
+    assert {r["estimate_kind"] for r in found} == {"as_served"}
+    every = records("decode", "--hw", "wse3", "--model", "gpt-5.5")
+    assert [r["estimate_kind"] for r in every] == ["no_speculation", "as_served", "naive_bandwidth"] * 2
+    assert [r["tokens_per_second_per_user"] for r in found] == [
+        r["tokens_per_second_per_user"] for r in every if r["estimate_kind"] == "as_served"
+    ]
+
+
 def test_live_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("genai_prices")
     from roofline.cost import live

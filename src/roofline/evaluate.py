@@ -13,6 +13,7 @@ from roofline.report.record import (
     Record,
     clean,
     decode_records,
+    estimated,
     fit_part,
     inputs,
     prefill_records,
@@ -138,11 +139,12 @@ def naive_system(system: System) -> System:
 
 
 def marked(record: Record, asked: Request, end: str) -> Record:
-    """Name the closed model that a proxy stands for."""
+    """Name the closed model that a proxy stands for; which of a wafer's estimates it is stays in `estimate_kind`."""
     if not end:
         return record
-    closed = catalog.label("models", asked.model)
-    return record | {"model": closed, "scenario": end, "proxy": record["model"], "estimate": "estimate"}
+    closed, kind = catalog.label("models", asked.model), record["estimate"]
+    found = record | {"model": closed, "scenario": end, "proxy": record["model"], "estimate": "estimate"}
+    return found if kind in ("predicted", "exact") else found | {"estimate_kind": kind}
 
 
 def explain(request: Request, phase: str, batch: int, tokens: int, past: int) -> list[Record]:
@@ -208,8 +210,9 @@ def compare(
     records: list[Record] = []
     for request in requests:
         found = decode([request], [batch], [context], usd_per_hour, basis, utilisation)
-        served = {r["estimate"]: r for r in found}
-        for record in [served["as_served"]] if "as_served" in served else found:
+        if any(estimated(r) == "as_served" for r in found):
+            found = [r for r in found if estimated(r) == "as_served" or not r["fits"]]
+        for record in found:
             if record["fits"]:
                 same = {"chips": record["chips"], "tp": record["tp"], "pp": record["pp"], "model": record.get("proxy")}
                 one = at(request, {k: v for k, v in same.items() if v is not None})

@@ -256,15 +256,7 @@ def _api(text: str, model: str, isl: float) -> ApiPrice:
     parts = [part.strip().removeprefix("$") for part in text.split(",")]
     if len(parts) == 1 and not parts[0][:1].isdigit() and parts[0][:1] != "-":
         return _list_price(model if parts[0] == "list" else parts[0], isl)
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(math.isfinite(number) for number in numbers):
-        raise RooflineError(f"--versus-api: {text!r}: write IN,OUT or IN,CACHED,OUT in $/M, for example 0.15,0.60")
-    if min(numbers) < 0:
-        raise RooflineError(f"--versus-api: {text}: a price is negative; prices are zero or more")
-    return ApiPrice(numbers[0], numbers[-2] if len(numbers) == 3 else numbers[0], numbers[-1], "--versus-api")
+    return ApiPrice.read(text, "--versus-api")
 
 
 def _list_price(model: str, isl: float) -> ApiPrice:

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from roofline import axes
+from roofline import axes, catalog
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.cost import prices as price_file
 from roofline.cost import quotes, retail
+from roofline.cost.breakeven import ApiPrice
 from roofline.cost.owner import USD_PER_KWH
 from roofline.errors import RooflineError
 
@@ -142,6 +143,7 @@ def show_command(
 @shared.point_options("--batch", "--context", "--isl")
 @shared.money_options
 @click.option("--provider", help="Only this provider's retail price.")
+@click.option("--list-price", metavar="IN,OUT", help="Your own retail price in $/M instead, e.g. 0.15,0.60.")
 @click.option(
     "--usd-per-kwh",
     type=float,
@@ -156,6 +158,7 @@ def compare_command(
     context: str,
     isl: str,
     provider: str | None,
+    list_price: str | None,
     usd_per_kwh: float,
     at: str | None,
     as_of: str | None,
@@ -171,6 +174,9 @@ def compare_command(
     from roofline import evaluate
 
     snapshot, when = snapshot_and_when(prices, at, as_of)
+    if list_price is not None and provider is not None:
+        raise RooflineError("--list-price and --provider are different prices; give one of them")
+    given = ApiPrice.read(list_price, "--list-price") if list_price is not None else None
     money = shared.money(options)
     requests = list(shared.requests(options))
     points = [axes.counts(text, flag) for text, flag in ((batch, "--batch"), (context, "--context"), (isl, "--isl"))]
@@ -178,15 +184,15 @@ def compare_command(
     records = []
     for request in requests:
         for length in points[2]:
-            sold = retail.retail(snapshot, request.model, when, length, provider)
+            if given is not None:
+                sold = retail.own(given, catalog.label("models", request.model))
+            else:
+                sold = retail.retail(snapshot, request.model, when, length, provider)
             for size in points[0]:
                 for tokens in points[1]:
                     costs = evaluate.compare(
                         [request], size, tokens, length, money.usd_per_hour, money.basis, money.utilisation
                     )
-                    # A closed model's scenario on a wafer comes with its other estimates: only what is served is sold.
-                    if any("served_factor" in cost for cost in costs):
-                        costs = [cost for cost in costs if "served_factor" in cost or not cost["fits"]]
                     records += [retail.beside(cost, sold, usd_per_kwh, money.utilisation) for cost in costs]
     for record in records:
         record["warnings"] = [*record.get("warnings", ()), *late(snapshot, when)]

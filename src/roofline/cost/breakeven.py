@@ -36,6 +36,25 @@ class ApiPrice:
             if not 0 <= getattr(self, name) < math.inf:
                 raise RooflineError(f"API price of {name}: {getattr(self, name):g} is negative; it is zero or more")
 
+    @classmethod
+    def read(cls, text: str, what: str) -> ApiPrice:
+        """Return the prices of a text: IN,OUT or IN,CACHED,OUT [USD per million tokens].
+
+        Raises
+        ------
+        RooflineError
+            If it is not two or three numbers of zero or more.
+        """
+        try:
+            numbers = [float(part.strip().removeprefix("$")) for part in text.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (2, 3) or not all(math.isfinite(number) for number in numbers):
+            raise RooflineError(f"{what}: {text!r}: write IN,OUT or IN,CACHED,OUT in $/M, for example 0.15,0.60")
+        if min(numbers) < 0:
+            raise RooflineError(f"{what}: {text}: a price is negative; prices are zero or more")
+        return cls(numbers[0], numbers[-2] if len(numbers) == 3 else numbers[0], numbers[-1], what)
+
     def request(self, tokens: Tokens, batch_share: float = 0.0) -> float:
         """Return the bill of one request [USD], a share of the requests at the usual batch discount."""
         usd = (tokens.fresh * self.input + tokens.cached * self.cached + tokens.output * self.output) / 1e6

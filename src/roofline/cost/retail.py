@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from roofline.cost.breakeven import ApiPrice
 from roofline.cost.energy import usd_per_million
 from roofline.cost.owner import PUE
 from roofline.cost.prices import Row, Snapshot
@@ -80,6 +81,16 @@ def retail(snapshot: Snapshot, model: str, when: When, isl: int, provider: str |
             found |= {f"{name}_usd_per_million_input_tokens": prices.input}
             found |= {f"{name}_usd_per_million_output_tokens": prices.output}
     return found
+
+
+def own(price: ApiPrice, model: str) -> Record:
+    """Return what a model would sell for at one's own price, in the keys of `retail`."""
+    found: Record = {"retail_model": model, "retail_source": price.source}
+    return found | {
+        "retail_usd_per_million_input_tokens": price.input,
+        "retail_usd_per_million_cached_input_tokens": price.cached,
+        "retail_usd_per_million_output_tokens": price.output,
+    }
 
 
 def beside(cost: Record, sold: Record, usd_per_kwh: float, utilisation: float, pue: float = PUE) -> Record:

@@ -9,7 +9,7 @@ from roofline import ceilings, evaluate
 from roofline.report import charts, pages, provenance
 from roofline.report.charts import render, sources
 from roofline.report.html import Document, Figure
-from roofline.report.record import Record
+from roofline.report.record import Record, estimated
 from roofline.report.table import Block
 from roofline.resolve import Request, resolve
 from roofline.units import format_si, significant
@@ -160,7 +160,7 @@ def _answer(compared: list[Record], names: list[str], curves: list[Record], poin
 
 
 def _is_served(r: Record, curves: Sequence[Record]) -> bool:
-    return any(one["estimate"] == "as_served" and one["hardware"] == r["hardware"] for one in curves)
+    return any(estimated(one) == "as_served" and one["hardware"] == r["hardware"] for one in curves)
 
 
 def _span(r: Record, key: str, show: object) -> str:

@@ -112,10 +112,14 @@ def _beside(r: Record) -> list[Block]:
         return [label, *cells, note]
 
     each = "{}_usd_per_million_{{}}_tokens".format
-    offers = f"{r['retail_offers']} offers, {r['retail_source']}, retrieved {r['retail_date']}"
-    rows = [line("retail, median", each("retail"), usd, offers)]
-    for end in ("low", "high"):
-        rows.append(line(f"retail, {end}", f"{each('retail')}_{end}", usd))
+    offered = "retail_offers" in r
+    if offered:
+        offers = f"{r['retail_offers']} offers, {r['retail_source']}, retrieved {r['retail_date']}"
+        rows = [line("retail, median", each("retail"), usd, offers)]
+        for end in ("low", "high"):
+            rows.append(line(f"retail, {end}", f"{each('retail')}_{end}", usd))
+    else:
+        rows = [line("retail, as given", each("retail"), usd, r["retail_source"])]
     if "peak_hours" in r:
         rows.append(line("retail, peak", each("peak"), usd, f"{r['peak_provider']}, {r['peak_hours']}"))
         rows.append(line("retail, off-peak", each("off_peak"), usd, "all other hours"))
@@ -131,8 +135,15 @@ def _beside(r: Record) -> list[Block]:
     power = f"${r['usd_per_kwh']:g}/kWh" + (" (EIA, US industrial, 2026-01)" if r["usd_per_kwh"] == 0.0929 else "")
     power += f", PUE {r['pue']:g}"
     rows.append(line("electricity", each("electricity"), lambda v: f"${significant(v)}", power))
-    rows.append(line("electricity / retail", "electricity_share_of_retail_{}", lambda v: f"{v:.1%}", "median price"))
-    rows.append(line("gross margin", "gross_margin_{}", lambda v: f"{v:.0%}", "at the median price"))
+    rows.append(
+        line(
+            "electricity / retail",
+            "electricity_share_of_retail_{}",
+            lambda v: f"{v:.1%}",
+            "median price" if offered else "",
+        )
+    )
+    rows.append(line("gross margin", "gross_margin_{}", lambda v: f"{v:.0%}", "at the median price" if offered else ""))
     for hour in ("peak", "off_peak"):
         if f"{hour}_gross_margin_output" in r:
             rows.append(
@@ -143,7 +154,7 @@ def _beside(r: Record) -> list[Block]:
             "break-even utilisation", "break_even_utilisation_{}", lambda v: f"{v:.0%}", "busy share of paid time"
         )
         rows.append(["never" if cell == "-" else cell for cell in even])
-    notes = [f"Dollars per million tokens. List prices at {r['at']}."]
+    notes = ["Dollars per million tokens." + (f" List prices at {r['at']}." if offered else "")]
     return [Block(title, ["", "input", "output", ""], rows, notes)]
 
 

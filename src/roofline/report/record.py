@@ -94,6 +94,11 @@ def money_part(system: System, tokens_per_second: float, pricing: Pricing, key: 
     return record
 
 
+def estimated(record: Record) -> str:
+    """Return which estimate a record is: predicted, or of a spatial chip no_speculation, as_served, naive_bandwidth."""
+    return str(record.get("estimate_kind", record.get("estimate", "predicted")))
+
+
 def decode_records(
     system: System, batch: float, context: float, pricing: Pricing, needed: System | None, naive: System | None
 ) -> list[Record]:

@@ -71,20 +71,31 @@ def gridded(asked: Point) -> list[dict[str, Any]]:
 
 def compared(asked: Point) -> list[Record]:
     """Return the records of `roofline compare`, list price and electricity beside as in `roofline price compare`."""
-    from roofline.cost import prices, quotes, retail
+    from roofline.cost import retail
 
     batches, contexts = asked.sizes(MOST_RECORDS)
     records = evaluate.compare(asked.requests(), batches[0], contexts[0], asked.isl, *asked.money())
-    sold: Record = {}
+    sold = _sold(asked)
+    return [retail.beside(record, sold, asked.usd_per_kwh, asked.utilisation) for record in records]
+
+
+def _sold(asked: Point) -> Record:
+    """Return what the model sells for: as given, at a provider's, or in the median; empty where nobody sells it."""
+    from roofline.cost import prices, quotes, retail
+    from roofline.cost.breakeven import ApiPrice
+
+    if asked.list_price is not None and asked.provider is not None:
+        raise RooflineError("list_price and provider are different prices; give one of them")
+    if asked.list_price is not None:
+        return retail.own(ApiPrice.read(asked.list_price, "list_price"), catalog.label("models", asked.model))
+    snapshot = prices.snapshot()
     try:
-        snapshot = prices.snapshot()
         when = quotes.When(quotes.noon(snapshot.date))
-        sold = retail.retail(snapshot, asked.model, when, asked.isl, asked.provider)
+        return retail.retail(snapshot, asked.model, when, asked.isl, asked.provider)
     except RooflineError:
         if asked.provider is not None:
             raise
-        # Nobody sells it.
-    return [retail.beside(record, sold, asked.usd_per_kwh, asked.utilisation) for record in records]
+        return {}
 
 
 def priced(model: str, isl: int) -> list[Record]:
@@ -114,7 +125,9 @@ def drawn(kind: Kind, asked: Point) -> dict[str, Any]:
             found = evaluate.fit([request], sizes, lengths, fixed=True)
             records += [evaluate.marked(record, one, end) for record in found]
     else:
-        records = ceilings.records(requests[0], "decode", point.batch, point.context)
+        # A closed model has no shape of its own: its first proxy's, by name.
+        shape = evaluate.opened(requests[:1])[0]
+        records = ceilings.records(shape, "decode", point.batch, point.context)
     return charts.spec(kind, records, width=asked.width, height=260, caption=False)
 
 

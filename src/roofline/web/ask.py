@@ -51,6 +51,7 @@ class Point(BaseModel):
     utilisation: float = Field(1.0, ge=0.001, le=1, description="Busy share of the paid time.")
     usd_per_kwh: float = Field(USD_PER_KWH, ge=0, le=1000, description="Price of electricity [USD/kWh].")
     provider: str | None = Field(None, max_length=64, description="Whose list price; the median by default.")
+    list_price: str | None = Field(None, max_length=64, description="One's own list price: IN,OUT [USD/M].")
     width: int = Field(420, ge=240, le=900, description="Of a chart [px].")
 
     def requests(self) -> list[Request]:

@@ -107,7 +107,7 @@ def _panel(name: str, contexts: list[int], batches: list[int], text: bool, width
     ]
     cells = base.transform_filter(frame.only("fits", True)).mark_rect(stroke="white", strokeWidth=1)
     ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value(frame.INK))
-    words = base.mark_text(fontSize=10).encode(x(), y(), text="text:N", color=ink)
+    words = base.mark_text(fontSize=10).encode(x(), y(), text=alt.Text("text:N"), color=ink)
     layers = [
         cells.encode(x(), y(), shade, tooltip=tips),
         words if text else words.transform_filter(frame.only("fits", False)),

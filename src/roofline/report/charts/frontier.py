@@ -11,7 +11,7 @@ from roofline.errors import RooflineError
 from roofline.report.charts import frame
 from roofline.report.charts.frame import Drawing
 from roofline.report.charts.planned import planned
-from roofline.report.record import Record
+from roofline.report.record import Record, estimated
 
 _USER = "tokens_per_second_per_user"
 #: What runs along a line, in the order in which they are tried.
@@ -64,10 +64,10 @@ def dollars(records: list[Record], width: int, height: int) -> Drawing:
 
 
 def _lines(records: list[Record], key: str, y_title: str, title: str, width: int, height: int) -> Drawing:
-    usable = [r for r in records if r.get(_USER) and r.get(key) and r.get("estimate") != "naive_bandwidth"]
+    usable = [r for r in records if r.get(_USER) and r.get(key) and estimated(r) != "naive_bandwidth"]
     # What a spatial chip sells is what is compared; its other estimates stand in the table.
-    served = {r["hardware"] for r in usable if r.get("estimate") == "as_served"}
-    usable = [r for r in usable if r.get("estimate") != "no_speculation" or r["hardware"] not in served]
+    served = {r["hardware"] for r in usable if estimated(r) == "as_served"}
+    usable = [r for r in usable if estimated(r) != "no_speculation" or r["hardware"] not in served]
     if not usable and key.startswith("usd") and any(_USER in r for r in records):
         chips = ", ".join(dict.fromkeys(str(r.get("hardware")) for r in records))
         raise RooflineError(f"nothing to draw: no price is published for {chips}; give --usd-per-hour")
@@ -93,13 +93,17 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
     base = alt.Chart(frame.data("points"), width=width, height=height)
     tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("at:Q", title=_ALONG[along or "batch"], format=",")]
     tips += [alt.Tooltip("x:Q", title="tok/s/user", format=",.4~r"), alt.Tooltip("y:Q", title=y_title, format=",.4~r")]
-    layers = [base.mark_line(strokeWidth=1.8).encode(x, y, colour, dash, order="at:Q")] if joined else []
+    layers = [base.mark_line(strokeWidth=1.8).encode(x, y, colour, dash, order=alt.Order("at:Q"))] if joined else []
     spans = alt.Chart(frame.data("points")).transform_filter("isValid(datum.x_low)").mark_rule(opacity=0.3)
-    layers.append(spans.encode(alt.X("x_low:Q"), alt.Y("y_low:Q"), colour, x2="x_high:Q", y2="y_high:Q"))
+    layers.append(
+        spans.encode(alt.X("x_low:Q"), alt.Y("y_low:Q"), colour, x2=alt.X2("x_high:Q"), y2=alt.Y2("y_high:Q"))
+    )
     layers.append(base.mark_point(filled=True, size=50, opacity=1).encode(x, y, colour, shape, tooltip=tips))
     for side, mark in _SIDES.items():
         words = alt.Chart(frame.data("points")).transform_filter(frame.only("side", side))
-        layers.append(words.mark_text(fontSize=10, baseline="middle", **mark).encode(x, y, colour, text="label:N"))
+        layers.append(
+            words.mark_text(fontSize=10, baseline="middle", **mark).encode(x, y, colour, text=alt.Text("label:N"))
+        )
     notes = [f"Numbers at the ends of a line: {_ALONG[along or 'batch']}."] if joined else []
     if any("x_low" in p for p in points):
         notes.append("Thin strokes: 90 % interval of a prediction, along which both axes move together.")

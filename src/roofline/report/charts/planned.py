@@ -40,7 +40,7 @@ def planned(records: list[Record], key: str, y_title: str, title: str, width: in
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log", nice=False, padding=26))
     base = alt.Chart(frame.data("points"), width=width, height=height)
     line = base.transform_filter(frame.only("role", "frontier")).mark_line(color=frame.INK, strokeWidth=1.3)
-    layers: list[Any] = [line.encode(x, y, order="x:Q")]
+    layers: list[Any] = [line.encode(x, y, order=alt.Order("x:Q"))]
 
     def scale(part: int) -> alt.Scale:
         return alt.Scale(domain=shown, range=[_ROLES[role][part] for role in shown])

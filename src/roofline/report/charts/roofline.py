@@ -148,7 +148,7 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> Re
     dash = alt.StrokeDash(
         "ceiling:N", legend=None, scale=alt.Scale(domain=["compute", "memory", "cache"], range=[[1, 0], [1, 0], [5, 3]])
     )
-    layers = [roofs.mark_line(color=frame.INK, strokeWidth=1.6).encode(x, y, dash, detail="name:N")]
+    layers = [roofs.mark_line(color=frame.INK, strokeWidth=1.6).encode(x, y, dash, detail=alt.Detail("name:N"))]
     places = {
         "end": {"align": "right", "dy": -5},
         "above": {"align": "right", "dy": -6, "angle": tilt},
@@ -156,7 +156,7 @@ def _panel(chip: str, names: list[str], box: Box, width: int, height: int) -> Re
     }
     for place, mark in places.items():
         words = alt.Chart(frame.data("roof_labels")).transform_filter(here).transform_filter(frame.only("place", place))
-        layers.append(words.mark_text(fontSize=10, color=frame.INK, **mark).encode(x, y, text="name:N"))
+        layers.append(words.mark_text(fontSize=10, color=frame.INK, **mark).encode(x, y, text=alt.Text("name:N")))
     style = frame.scales(names)
     tips = [
         "operation:N",

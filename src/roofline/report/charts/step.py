@@ -84,5 +84,5 @@ def _panel(name: str, rows: list[Record], bounds: list[str], unit: str, width: i
     tips = ["operation:N", "bound:N", alt.Tooltip("seconds:Q", format=".3~s", title="time [s]")]
     tips.append(alt.Tooltip("share:Q", format=".1%", title="share of the step"))
     bars = base.mark_bar(height=alt.RelativeBandSize(0.7)).encode(x, y, colour, tooltip=tips)
-    words = base.mark_text(align="left", dx=5, fontSize=10, color=frame.INK).encode(x, y, text="text:N")
+    words = base.mark_text(align="left", dx=5, fontSize=10, color=frame.INK).encode(x, y, text=alt.Text("text:N"))
     return frame.layered(bars, words)

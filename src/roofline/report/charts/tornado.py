@@ -51,10 +51,10 @@ def tornado(records: list[Record], width: int, height: int) -> Drawing:
     scale = alt.Scale(domain=["input at its low end", "input at its high end"], range=["#9CC9E8", "#0072B2"])
     bars = chart.mark_bar(height=alt.RelativeBandSize(0.6), stroke=frame.INK, strokeWidth=0.6)
     tips = ["name:N", "end:N", alt.Tooltip("to:Q", title="answer", format=",.4~r")]
-    layers = [bars.encode(x, y, alt.Color("end:N", title=None, scale=scale), x2="from:Q", tooltip=tips)]
+    layers = [bars.encode(x, y, alt.Color("end:N", title=None, scale=scale), x2=alt.X2("from:Q"), tooltip=tips)]
     for side, mark in (("left", {"align": "right", "dx": -4}), ("right", {"align": "left", "dx": 4})):
         words = chart.transform_filter(frame.only("side", side)).mark_text(fontSize=10, color=frame.INK, **mark)
-        layers.append(words.encode(x, y, text="text:N"))
+        layers.append(words.encode(x, y, text=alt.Text("text:N")))
     if base is not None:
         middle_rule = alt.Chart(frame.data("base")).mark_rule(color=frame.INK, strokeWidth=1.4)
         layers.append(middle_rule.encode(alt.X("value:Q")))

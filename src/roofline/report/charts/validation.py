@@ -88,7 +88,7 @@ def _panel(name: str, guides: list[Record], kinds: list[str], width: int, height
     x, line = alt.X("measured:Q", scale=scale), alt.Stroke("kind:N", title=None, scale=style["color"])
     rows = alt.Chart(frame.data("rows")).transform_filter(here)
     spans = rows.transform_filter("isValid(datum.low)").mark_rule(opacity=0.22, strokeWidth=1, clip=True)
-    layers.append(spans.encode(x, alt.Y("low:Q", scale=scale), line, y2="high:Q"))
+    layers.append(spans.encode(x, alt.Y("low:Q", scale=scale), line, y2=alt.Y2("high:Q")))
     tips = [
         "what:N",
         "kind:N",

@@ -5,7 +5,7 @@ const DEFAULTS = {
   hw: "wse3,h100,b200", model: "llama-4-maverick", weights: "", experts: "", kv: "", engine: "",
   chips: "", tp: "", pp: "", dp: "", ep: "",
   batch: "1", context: "8192", isl: "4096", osl: "1024", concurrency: "8",
-  utilisation: "1", usd_per_hour: "", basis: "", usd_per_kwh: "0.0929", provider: "", of: "",
+  utilisation: "1", usd_per_hour: "", basis: "", usd_per_kwh: "0.0929", provider: "", list_price: "", of: "",
 };
 const SLIDERS = ["batch", "context", "isl", "osl", "concurrency"]; // by powers of two
 const FIELDS = Object.keys(DEFAULTS).filter((key) => ![...SLIDERS, "utilisation"].includes(key));
@@ -120,7 +120,7 @@ function commands(now, columns) {
     const chips = [...new Set(mine.map(({ compare }) => compare.hardware))].join(",");
     const where = `--hw ${word(chips)} --model ${word(now.model)}${flags(WHERE)}${layers ? "" : flags(DEGREES)}`;
     const sold = mine[0].compare.retail_usd_per_million_output_tokens !== undefined;
-    const prices = sold ? flags(["usd_per_kwh", "provider"]) : "";
+    const prices = sold ? flags(["usd_per_kwh", now.list_price ? "list_price" : "provider"]) : "";
     found.push(`roofline ${sold ? "price " : ""}compare ${where} --batch ${now.batch} --context ${now.context} --isl ${now.isl}${flags(MONEY)}${prices}`);
     found.push(`roofline serve ${where} --isl ${now.isl} --osl ${now.osl} --concurrency ${now.concurrency}${flags(MONEY)}`);
   }
@@ -191,7 +191,8 @@ const update = latest(async () => {
 });
 
 function change(part) {
-  const sold = "model" in part ? { provider: "" } : {};
+  // A model's providers are not another's, and one's own price is nobody else's.
+  const sold = "model" in part || part.list_price ? { provider: "" } : part.provider ? { list_price: "" } : {};
   remember({ ...state(), ...sold, ...part });
   if ("model" in part) providers();
   show();

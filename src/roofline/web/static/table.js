@@ -32,7 +32,7 @@ const GROUPS = [
     ["chips", "chips of one copy", (r) => count(r.chips)],
     ["split", "split", split],
     ["engine", "engine", (r) => r.engine ?? "-"],
-    ["estimate", "estimate", (r) => words(r.estimate)],
+    ["estimate", "estimate", (r) => words(r.estimate_kind ?? r.estimate)],
     ["fits", "fits", (r) => (r.fits ? "yes" : `no, needs ${count(r.chips_needed)}`)],
     ["speed", "tok/s of one user", (r) => significant(r.tokens_per_second_per_user)],
     ["interval", "90 % interval", (r) => span(r, "tokens_per_second_per_user")],
@@ -42,7 +42,7 @@ const GROUPS = [
     ["first", "first token of a prompt alone", (r) => seconds(r.ttft_seconds)],
   ]],
   ["serve", (s) => `A service: ${count(Number(s.concurrency))} users, ${count(Number(s.isl))} tokens in, ${count(Number(s.osl))} out`, [
-    ["served-estimate", "estimate", (r) => words(r.estimate)],
+    ["served-estimate", "estimate", (r) => words(r.estimate_kind ?? r.estimate)],
     ["ttft", "first token", (r) => seconds(r.ttft_seconds)],
     ["ttft99", "first token, 99 of 100", (r) => seconds(r.ttft_p99_seconds)],
     ["tpot", "per later token", (r) => seconds(r.tpot_seconds)],
