@@ -233,16 +233,19 @@ def test_a_chip_that_cannot_leaves_the_others(page: Any, address: str) -> None:
 def test_a_file_of_ones_own_stays_beside_the_others(page: Any, address: str, tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(catalog.read_text(catalog.find("hardware", "h100")))
-    opened(page, f"{address}/?hw=h100")
+    opened(page, f"{address}/?hw=h100&model=llama-3.1-8b")
     page.set_input_files("#file", str(mine))
     page.wait_for_selector("td[data-row=speed] >> nth=1")
     page.focus("#batch")
     page.keyboard.press("ArrowRight")
     settled(page)
-    theirs, own = page.locator("td[data-row=speed]").all_inner_texts()
-    assert (
-        theirs == own == significant(ran(page.inner_text("#commands").splitlines()[0])[0]["tokens_per_second_per_user"])
-    )
+    page.select_option("#tp", "2")
+    settled(page)
+    for row in ROWS:
+        theirs, own = page.locator(f"td[data-row={row}]").all_inner_texts()
+        assert theirs == own, row
+    assert page.inner_text("#table thead").split()[-1] == "(mine.toml)"
+    is_what_the_commands_print(page, ["h100"])
 
 
 def test_a_broken_file_shows_its_error(page: Any, address: str, tmp_path: Path) -> None:

@@ -63,16 +63,23 @@ def test_charts_hold_their_data_and_fetch_nothing(kind: str) -> None:
     assert '"url"' not in answer.text
 
 
-def test_a_file_of_ones_own_is_evaluated_and_not_stored(tmp_path: Path) -> None:
-    text = catalog.read_text(catalog.find("hardware", "h100"))
-    sent = {"kind": "chip", "text": text, "model": "llama-3.1-8b", "batch": 8, "context": 4096}
-    (record,) = CLIENT.post("/api/upload", json=sent).json()["records"]
-    (known,) = get("/api/decode", hw="h100", model="llama-3.1-8b", batch="8", context="4096").json()["records"]
-    assert record["step_seconds"] == known["step_seconds"]
+def test_a_file_of_ones_own_is_evaluated_as_if_it_were_in_the_catalogue() -> None:
+    """A copy of a shipped chip, or of a shipped model, gives the same numbers under the same state; nothing is kept."""
+    state = {"model": "llama-3.1-8b", "batch": "8", "context": "4096", "tp": 2, "weights": "fp8", "concurrency": 16}
+    compared = get("/api/compare", hw="h100", **state).json()["records"]
+    served = get("/api/serve", hw="h100", **state).json()["records"]
+    for kind, family, name in (("chip", "hardware", "h100"), ("model", "models", "llama-3.1-8b")):
+        text = catalog.read_text(catalog.find(family, name))  # type: ignore[arg-type]
+        mine = CLIENT.post("/api/upload", json={"kind": kind, "text": text, "hw": "h100", **state}).json()
+        for found, known in ((mine["compare"], compared), (mine["serve"], served)):
+            assert [r["tp"] for r in found] == [2]
+            for key in ("tpot_seconds", "ttft_seconds", "usd_per_million_output_tokens"):
+                assert [r[key] for r in found] == [r[key] for r in known]
+        assert ("retail_usd_per_million_output_tokens" in mine["compare"][0]) == (kind == "chip")
     config = (Path(__file__).parent / "data" / "hf" / "llama-3.1-70b.json").read_text()
-    (record,) = CLIENT.post("/api/upload", json={"kind": "config", "text": config, "hw": "h100"}).json()["records"]
-    assert record["fits"]
-    assert record["tokens_per_second"] > 0
+    mine = CLIENT.post("/api/upload", json={"kind": "config", "text": config, "hw": "h100,b200"}).json()
+    assert [r["hardware"] for r in mine["compare"]] == ["h100", "b200"]
+    assert all(r["fits"] and r["tokens_per_second"] > 0 for r in mine["compare"])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,18 @@ def test_a_broken_file_is_one_line(kind: str, text: str, says: str) -> None:
     assert answer.status_code == 422
     assert says in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
+
+
+def test_a_model_file_names_no_path() -> None:
+    lines = catalog.read_text(catalog.find("models", "gpt-5.5")).splitlines()
+    text = "\n".join(
+        'proxies = ["../../../etc/passwd.toml", "/etc/passwd"]' if line.startswith("proxies") else line
+        for line in lines
+    )
+    assert "passwd" in text
+    answer = CLIENT.post("/api/upload", json={"kind": "model", "text": text})
+    assert answer.status_code == 422
+    assert "no such file" not in answer.json()["error"]
 
 
 @pytest.mark.parametrize("field", ["class", "default_engine"])

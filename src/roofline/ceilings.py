@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from roofline import evaluate
 from roofline.report.record import Record
-from roofline.resolve import Request, load, resolve
+from roofline.resolve import Request, resolve
 
 
 def ceilings(request: Request) -> list[Record]:
@@ -15,7 +15,7 @@ def ceilings(request: Request) -> list[Record]:
     Each has ``ceiling`` (``compute``, ``memory``, ``cache`` or ``link``), ``name`` and ``flops_per_second`` [FLOP/s] or
     ``bytes_per_second`` [B/s].
     """
-    specs = load(request.hw, request.model, request.engine, request.set)
+    specs = request.load()
     chip, head = specs.hardware, {"hardware": specs.names[0]}
     found = [
         head | {"ceiling": "compute", "name": unit, "flops_per_second": figure.value}

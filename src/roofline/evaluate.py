@@ -18,7 +18,7 @@ from roofline.report.record import (
     inputs,
     prefill_records,
 )
-from roofline.resolve import Request, load, resolve, what_fits
+from roofline.resolve import Request, resolve, what_fits
 
 if TYPE_CHECKING:
     from roofline.cost.hourly import Hourly
@@ -33,7 +33,7 @@ def pricing(system: System, usd_per_hour: float | None, basis: str | None, utili
 
 def open_requests(request: Request) -> list[tuple[Request, str]]:
     """Return the requests behind a request: itself, or for a closed model one per proxy, with the scenario's end."""
-    model = load(request.hw, request.model, request.engine, request.set).model
+    model = request.load().model
     if model.scenario is None:
         return [(request, "")]
     from dataclasses import replace
@@ -231,7 +231,7 @@ def at(request: Request, shape: Record) -> Request:
     """Return a request with chips and degrees settled; a spatial chip takes the chips alone."""
     from dataclasses import replace
 
-    hardware = load(request.hw, request.model, request.engine, request.set).hardware
+    hardware = request.load().hardware
     if hardware.execution == "spatial":
         shape = {k: v for k, v in shape.items() if k in ("chips", "model")}
     return replace(request, **shape)
@@ -252,7 +252,7 @@ def cost(
 
     records: list[Record] = []
     for request in requests:
-        hardware = load(request.hw, request.model, request.engine, request.set).hardware
+        hardware = request.load().hardware
         if usd_per_hour is not None or basis is not None:
             prices = [hourly(hardware, usd_per_hour, basis, terms)]
         else:

@@ -35,6 +35,8 @@ class Request:
         Overrides such as ``hw.memory.0.bandwidth=4TB/s``.
     as_measured : bool
         True for a deployment that somebody ran: heads that TP does not divide were padded.
+    specs : Loaded or None
+        Specs that are in no catalogue, and kept in no cache; the names then only say what they are.
     """
 
     hw: str
@@ -54,6 +56,11 @@ class Request:
     kv_tier: int = 0
     set: tuple[str, ...] = ()
     as_measured: bool = False
+    specs: Loaded | None = None
+
+    def load(self) -> Loaded:
+        """Return the specs that the names mean."""
+        return self.specs or load(self.hw, self.model, self.engine, self.set)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +103,9 @@ def resolve(request: Request, batch: float = 1.0, context: float = 8192.0) -> Sy
     RooflineError
         For unknown names, formats, or a deployment that cannot be.
     """
-    return _resolve(request, load(request.hw, request.model, request.engine, request.set), batch, context)
+    if request.specs is not None:
+        return deploy(request, request.specs, batch, context)
+    return _resolve(request, request.load(), batch, context)
 
 
 @lru_cache(maxsize=1024)

@@ -186,7 +186,7 @@ class Cube:
     def check(self) -> None:
         """Resolve every combination before any work, so that what is wrong is said at once."""
         for request in self.requests:
-            if load(request.hw, request.model, request.engine, request.set).model.scenario is not None:
+            if request.load().model.scenario is not None:
                 raise RooflineError(f"{request.model} is closed: its shape is not known; sweep its proxies by name")
             resolve(request, float(min(self.batches)), float(min(self.lengths)))
 

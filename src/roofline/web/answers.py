@@ -8,10 +8,12 @@ from typing import Any, Literal
 from roofline import catalog, evaluate
 from roofline.catalog import plain_name
 from roofline.errors import RooflineError
-from roofline.report.record import Record, clean, decode_records
-from roofline.resolve import Loaded, Request, deploy, load, resolve
+from roofline.report.record import Record
+from roofline.resolve import Request, load, resolve
 from roofline.web.ask import MOST_POINTS, MOST_RECORDS, Point, Upload
 
+#: Name of a file that was sent, in messages and where a name of the catalogue would stand.
+OWN = "your file"
 Kind = Literal["frontier", "dollars", "fit", "roofline"]
 
 
@@ -39,14 +41,14 @@ def fitted(asked: Point) -> list[Record]:
     return evaluate.fit(asked.requests(), batches, contexts)
 
 
-def served(asked: Point) -> list[Record]:
+def served(asked: Point, requests: list[Request]) -> list[Record]:
     """Return the records of `roofline serve --concurrency`."""
     from roofline import service
 
     usd, basis, utilisation = asked.money()
-    load = [("concurrency", float(asked.concurrency))]
+    users = [("concurrency", float(asked.concurrency))]
     return service.serve(
-        asked.requests(), [asked.isl], [asked.osl], load, usd_per_hour=usd, basis=basis, utilisation=utilisation
+        requests, [asked.isl], [asked.osl], users, usd_per_hour=usd, basis=basis, utilisation=utilisation
     )
 
 
@@ -69,17 +71,17 @@ def gridded(asked: Point) -> list[dict[str, Any]]:
     return found
 
 
-def compared(asked: Point) -> list[Record]:
+def compared(asked: Point, requests: list[Request]) -> list[Record]:
     """Return the records of `roofline compare`, list price and electricity beside as in `roofline price compare`."""
     from roofline.cost import retail
 
     batches, contexts = asked.sizes(MOST_RECORDS)
-    records = evaluate.compare(asked.requests(), batches[0], contexts[0], asked.isl, *asked.money())
-    sold = _sold(asked)
+    records = evaluate.compare(requests, batches[0], contexts[0], asked.isl, *asked.money())
+    sold = _sold(asked, requests[0])
     return [retail.beside(record, sold, asked.usd_per_kwh, asked.utilisation) for record in records]
 
 
-def _sold(asked: Point) -> Record:
+def _sold(asked: Point, request: Request) -> Record:
     """Return what the model sells for: as given, at a provider's, or in the median; empty where nobody sells it."""
     from roofline.cost import prices, quotes, retail
     from roofline.cost.breakeven import ApiPrice
@@ -87,11 +89,13 @@ def _sold(asked: Point) -> Record:
     if asked.list_price is not None and asked.provider is not None:
         raise RooflineError("list_price and provider are different prices; give one of them")
     if asked.list_price is not None:
-        return retail.own(ApiPrice.read(asked.list_price, "list_price"), catalog.label("models", asked.model))
+        return retail.own(ApiPrice.read(asked.list_price, "list_price"), request.load().names[1])
+    if request.model == OWN:
+        return {}  # whatever its name
     snapshot = prices.snapshot()
     try:
         when = quotes.When(quotes.noon(snapshot.date))
-        return retail.retail(snapshot, asked.model, when, asked.isl, asked.provider)
+        return retail.retail(snapshot, request.model, when, asked.isl, asked.provider)
     except RooflineError:
         if asked.provider is not None:
             raise
@@ -131,32 +135,34 @@ def drawn(kind: Kind, asked: Point) -> dict[str, Any]:
     return charts.spec(kind, records, width=asked.width, height=260, caption=False)
 
 
-def uploaded(given: Upload) -> list[Record]:
-    """Return the records of `roofline decode` for a file that was sent.
+def uploaded(given: Upload) -> dict[str, list[Record]]:
+    """Return the records of `roofline compare` and of `roofline serve` for a file that was sent.
+
+    A chip runs the state's model; a model runs on each of the state's chips.
 
     Raises
     ------
     RooflineError
         For what is wrong with the file; the message names the key.
     """
-    where = "your file"
-    other = load(plain_name(given.hw, "chip"), plain_name(given.model, "model"), None, ())
+    where = OWN
+    requests = given.requests()
     if given.kind == "chip":
         chip = catalog.hardware_from_table(catalog.parse_toml(given.text, where), where)
         # A file may name its class and engine, and those are names too, not paths.
         plain_name(chip.hardware_class, "class")
-        base = load("h100", other.names[1], plain_name(chip.default_engine, "engine"), ())
+        engine = given.engine or plain_name(chip.default_engine, "engine")
+        base = load("h100", requests[0].model, engine, ())
         achieved = catalog.merge_achieved(chip.achieved, catalog.class_defaults(chip.hardware_class))
-        specs = Loaded((chip.name, other.names[1], base.names[2]), chip, achieved, other.model, base.engine)
+        specs = replace(base, names=(chip.name, *base.names[1:]), hardware=chip, achieved=achieved)
+        requests = [replace(requests[0], specs=specs)]
     else:
         model = catalog.model_from_table(_model_table(given, where), where)
-        specs = replace(other, names=(other.names[0], model.name, other.names[2]), model=model)
-    request = Request("your file", "your file")
-    system = deploy(request, specs, float(given.batch), float(given.context))
-    naive = evaluate.naive_system(system) if system.spatial else None
-    price = evaluate.pricing(system, None, None, 1.0)
-    found = decode_records(system, float(given.batch), float(given.context), price, system, naive)
-    return [clean(record) for record in found]
+        for i, request in enumerate(requests):
+            base = request.load()
+            specs = replace(base, names=(base.names[0], model.name, base.names[2]), model=model)
+            requests[i] = replace(request, model=OWN, specs=specs)
+    return {"compare": compared(given, requests), "serve": served(given, requests)}
 
 
 def _model_table(given: Upload, where: str) -> dict[str, Any]:

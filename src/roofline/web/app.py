@@ -67,12 +67,12 @@ def create() -> FastAPI:
     @app.get("/api/compare", responses=ask.REFUSALS)
     def compare(asked: ask.Asked) -> dict[str, list[Record]]:
         """Put chips side by side: the records of `roofline compare`, with list price and electricity."""
-        return {"records": answers.compared(asked)}
+        return {"records": answers.compared(asked, asked.requests())}
 
     @app.get("/api/serve", responses=ask.REFUSALS)
     def serve(asked: ask.Asked) -> dict[str, list[Record]]:
         """Say what the users of a service see: the records of `roofline serve --concurrency`."""
-        return {"records": answers.served(asked)}
+        return {"records": answers.served(asked, asked.requests())}
 
     @app.get("/api/fit", responses=ask.REFUSALS)
     def fit(asked: ask.Asked) -> dict[str, list[Record]]:
@@ -91,8 +91,8 @@ def create() -> FastAPI:
 
     @app.post("/api/upload", responses=ask.REFUSALS | ask.NO_BODY)
     def upload(given: ask.Upload) -> dict[str, list[Record]]:
-        """Evaluate a chip or model file of one's own, which is not stored: the records of `roofline decode`."""
-        return {"records": answers.uploaded(given)}
+        """Evaluate a chip or model file of one's own, which is not stored: as `compare` and as `serve`."""
+        return answers.uploaded(given)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

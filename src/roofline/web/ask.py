@@ -102,17 +102,11 @@ class Point(BaseModel):
 Asked = Annotated[Point, Query()]
 
 
-class Upload(BaseModel):
-    """A chip or model file of one's own, evaluated in memory and never stored."""
-
-    model_config = ConfigDict(extra="forbid")
+class Upload(Point):
+    """A chip or model file of one's own beside the state of the page, evaluated in memory and never stored."""
 
     kind: Literal["chip", "model", "config"]
     text: str = Field(max_length=500_000, description="TOML of a chip or model, or a Hugging Face config.json.")
-    hw: str = Field("h100", max_length=64)
-    model: str = Field(MODEL, max_length=64)
-    batch: Size = 1
-    context: Size = 8192
 
 
 class Refusal(BaseModel):

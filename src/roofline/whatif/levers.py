@@ -8,7 +8,6 @@ from typing import Any, get_args, get_type_hints
 
 from roofline.catalog import key
 from roofline.errors import RooflineError, suggest
-from roofline.resolve import load
 from roofline.specs.figure import Figure, Quantity
 from roofline.whatif.question import Question
 
@@ -48,7 +47,7 @@ class Lever:
 def levers(question: Question) -> list[Lever]:
     """Return everything that can be moved, in the order chip, price, engine, model, load."""
     request = question.request
-    specs = load(request.hw, request.model, request.engine, request.set)
+    specs = request.load()
     found = []
     for path, figure, quantity in _figures(specs.hardware, ""):
         if not path.startswith("achieved."):
@@ -75,7 +74,7 @@ def find(question: Question, path: str) -> Lever:
     """
     known = {lever.path: lever for lever in levers(question)}
     request = question.request
-    chip = load(request.hw, request.model, request.engine, request.set).hardware
+    chip = request.load().hardware
     names = {key(tier.name): str(index) for index, tier in enumerate(chip.memory)}
     steps = path.strip().split(".")
     if steps[:2] == ["hw", "memory"] and len(steps) > 2 and not steps[2].isdigit():

@@ -85,8 +85,12 @@ def _lines(records: list[Record], key: str, y_title: str, title: str, width: int
         for name in series:
             _label([p for p in points if p["series"] == name], points, width / height)
     style = frame.scales(series)
-    x = alt.X("x:Q", title="speed per user [tok/s/user]", scale=alt.Scale(type="log", nice=False, padding=34))
-    y = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log", nice=False, padding=26))
+    # A single value makes a tick of its own.
+    digits = alt.Axis(format=",.4~r")
+    x = alt.X(
+        "x:Q", title="speed per user [tok/s/user]", axis=digits, scale=alt.Scale(type="log", nice=False, padding=34)
+    )
+    y = alt.Y("y:Q", title=y_title, axis=digits, scale=alt.Scale(type="log", nice=False, padding=26))
     colour = alt.Color("series:N", title=None, scale=style["color"])
     shape = alt.Shape("series:N", title=None, scale=style["shape"])
     dash = alt.StrokeDash("series:N", title=None, scale=style["dash"])

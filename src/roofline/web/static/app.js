@@ -93,19 +93,23 @@ function complain(lines) {
 }
 
 // Records of a step and of the service beside each other, one column per chip and end of a scenario.
+const beside = (compare, serve) => compare.map((one) => ({
+  compare: one, serve: serve.find((other) => one.hardware === other.hardware && one.proxy === other.proxy),
+}));
+
 async function columnsOf(now, hw) {
   const asked = query({ ...now, hw });
   const [compare, serve] = await Promise.all([ask(`/api/compare?${asked}`), ask(`/api/serve?${asked}`)]);
-  const same = (one) => (other) => one.hardware === other.hardware && one.proxy === other.proxy;
-  return compare.records.map((one) => ({ compare: one, serve: serve.records.find(same(one)) }));
+  return beside(compare.records, serve.records);
 }
 
-async function ownColumn(now) {
-  const body = { kind: own.kind, text: own.text, hw: chipsOf(now)[0], model: now.model };
-  Object.assign(body, { batch: Number(now.batch), context: Number(now.context) });
+async function ownColumns(now) {
+  const sizes = ["chips", ...DEGREES, "isl", "osl", "concurrency", "usd_per_hour", "utilisation", "usd_per_kwh"];
+  const body = { kind: own.kind, text: own.text };
+  for (const [key, value] of query(now)) body[key] = sizes.includes(key) ? Number(value) : value;
   const headers = { "content-type": "application/json" };
   const found = await ask("/api/upload", { method: "POST", headers, body: JSON.stringify(body) });
-  return found.records.map((one) => ({ compare: { ...one, hardware: `${one.hardware} (${own.name})` } }));
+  return beside(found.compare, found.serve).map((one) => ({ ...one, label: `${one.compare.hardware} (${own.name})` }));
 }
 
 // What to type for the same numbers.
@@ -154,6 +158,7 @@ const pictures = latest(async () => {
   const part = (hw, keys) => query({ hw, ...Object.fromEntries(keys.map((key) => [key, now[key]])) });
   const both = drawable.join(",");
   const one = drawable.includes(now.of) ? now.of : drawable[0];
+  byId("of").value = one;
   await Promise.all([
     draw("frontier", part(both, seen)),
     draw("dollars", part(both, [...seen, ...MONEY])),
@@ -165,7 +170,7 @@ const pictures = latest(async () => {
 const update = latest(async () => {
   const now = state();
   const chips = chipsOf(now);
-  const mine = own ? [ownColumn(now)] : [];
+  const mine = own ? [ownColumns(now)] : [];
   // All at once; where one chip cannot, each on its own, so that the others still answer.
   let names = [chips.join(",")];
   let answers = await Promise.allSettled([columnsOf(now, names[0]), ...mine]);
@@ -187,7 +192,7 @@ const update = latest(async () => {
   const warnings = new Set(records.flatMap((record) => record.warnings ?? []));
   byId("note").textContent = [...warnings].join("; ");
   byId("commands").textContent = known.length ? commands(now, known) : "";
-  byId("glance").textContent = `tok/s of one user: ${columns.map(({ compare }) => `${compare.hardware} ${significant(compare.tokens_per_second_per_user)}`).join(" · ")}`;
+  byId("glance").textContent = `tok/s of one user: ${columns.map(({ compare, label }) => `${label ?? compare.hardware} ${significant(compare.tokens_per_second_per_user)}`).join(" · ")}`;
 });
 
 function change(part) {

@@ -72,12 +72,12 @@ function cell(row, tag, text, scope) {
   return made;
 }
 
-// Columns are {compare, serve}: the records of one chip; either may be missing.
+// Columns are {compare, serve, label}: the records of one chip; those of a service may be missing.
 export function fill(table, columns, state) {
-  const labels = columns.map((column) => heading(column.compare ?? column.serve));
+  const labels = columns.map((column) => column.label ?? heading(column.compare));
   table.replaceChildren();
   const head = table.createTHead().insertRow();
-  cell(head, "th", (columns[0]?.compare ?? columns[0]?.serve)?.model ?? "", "col");
+  cell(head, "th", columns[0].compare.model, "col");
   for (const label of labels) cell(head, "th", label, "col");
   for (const [source, title, rows] of GROUPS) {
     if (!columns.some((column) => column[source])) continue;
