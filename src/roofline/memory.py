@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Most chips that one copy of a model is spread over when the caller names no number.
 MOST_CHIPS = 4096
 
+#: What layers of one kind store: (layers, cap [tokens], tokens per entry, elements, bytes of one), and state [B].
+Stored = tuple[list[tuple[float, int | None, int, int, float]], float]
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -91,22 +94,38 @@ class Memory:
         return self._cache(context, shared_out=True) / self._d.pp
 
     def _cache(self, context: float, *, shared_out: bool) -> float:
+        total = 0.0
+        for entries, state in self._per_chip if shared_out else self._whole:
+            for layers, cap, per_entry, elements, size in entries:
+                tokens = context if cap is None else min(context, cap)
+                total += layers * tokens / per_entry * elements * size
+            total += state
+        return total
+
+    @cached_property
+    def _whole(self) -> list[Stored]:
+        return list(self._stored(shared_out=False))
+
+    @cached_property
+    def _per_chip(self) -> list[Stored]:
+        return list(self._stored(shared_out=True))
+
+    def _stored(self, *, shared_out: bool) -> Iterator[Stored]:
+        """Yield what each kind of layer caches: (layers, cap, tokens per entry, elements, bytes) and its state [B]."""
         d = self._d
         engine_windows = self.rates.engine.window_cache
-        total = 0.0
         for (mixer_name, _), count in self.model.kinds.items():
             mixer = self.model.mixers[mixer_name]
+            entries = []
             for entry in cache_entries(mixer):
                 cap = entry.cap_tokens if engine_windows is not False or entry.cap_tokens is None else None
-                tokens = context if cap is None else min(context, cap)
                 share = 1.0
                 if shared_out and entry.split == "kv_heads" and isinstance(mixer, Gqa):
                     share = heads_per_rank(mixer.kv_heads, d.tp) / mixer.kv_heads
                 if shared_out:
                     share /= d.dcp
-                total += count * share * tokens / entry.tokens_per_entry * entry.elements * BYTES[d.kv]
-            total += count * state_bytes(mixer) / (d.tp if shared_out else 1)
-        return total
+                entries.append((count * share, cap, entry.tokens_per_entry, entry.elements, BYTES[d.kv]))
+            yield entries, count * state_bytes(mixer) / (d.tp if shared_out else 1)
 
     @cached_property
     def activation_bytes(self) -> float:

@@ -22,6 +22,11 @@ MOST_PANELS = 4
 _PANEL = (400, 280)
 
 
+#: Price options in the order in which `roofline.evaluate` takes them, and a request as asked, settled, and its end.
+Money = tuple[float | None, str | None, float]
+Held = tuple[Request, Request, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """What is compared: sequences, cached tokens of each, prompt tokens, and what a chip-hour costs."""
@@ -34,12 +39,12 @@ class Point:
     utilisation: float = 1.0
 
     @property
-    def money(self) -> tuple[float | None, str | None, float]:
+    def money(self) -> Money:
         """The price options, in the order in which `roofline.evaluate` takes them."""
         return self.usd_per_hour, self.basis, self.utilisation
 
 
-def held(requests: Sequence[Request], batch: int, context: int) -> list[tuple[Request, Request, str]]:
+def held(requests: Sequence[Request], batch: int, context: int) -> list[Held]:
     """Return (as asked, with its chips settled, end of its scenario) for deployments that hold a point."""
     found = []
     for asked in requests:
@@ -53,11 +58,16 @@ def held(requests: Sequence[Request], batch: int, context: int) -> list[tuple[Re
 def over_batches(requests: Sequence[Request], point: Point) -> list[Record]:
     """Return decode records of the compared deployments over batches, each on the chips that hold the point."""
     batches = sorted({*BATCHES, point.batch})
-    records: list[Record] = []
-    for asked, request, end in held(requests, point.batch, point.context):
-        found = evaluate.decode([request], batches, [point.context], *point.money)
-        records += [evaluate.marked(r, asked, end) for r in found]
-    return records
+    return curves(held(requests, point.batch, point.context), batches, point.context, point.money)
+
+
+def curves(deployments: Sequence[Held], batches: Sequence[int], context: int, money: Money) -> list[Record]:
+    """Return decode records over batches of deployments whose chips are settled."""
+    return [
+        evaluate.marked(record, asked, end)
+        for asked, request, end in deployments
+        for record in evaluate.decode([request], batches, [context], *money)
+    ]
 
 
 def document(requests: Sequence[Request], point: Point, command: str = "") -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from roofline import catalog, evaluate
 from roofline.catalog import plain_name
@@ -14,7 +14,6 @@ from roofline.web.ask import MOST_POINTS, MOST_RECORDS, Point, Upload
 
 #: Name of a file that was sent, in messages and where a name of the catalogue would stand.
 OWN = "your file"
-Kind = Literal["frontier", "dollars", "fit", "roofline"]
 
 
 def names() -> dict[str, list[str]]:
@@ -110,29 +109,6 @@ def priced(model: str, isl: int) -> list[Record]:
     when = quotes.When(quotes.noon(snapshot.date))
     found = quotes.quotes(snapshot, when, plain_name(model, "model"), None, None)
     return [quotes.record(row, when, isl) for row in found]
-
-
-def drawn(kind: Kind, asked: Point) -> dict[str, Any]:
-    """Return the specification of a chart around the state of the page, on the chips that hold its point."""
-    from roofline import ceilings
-    from roofline.report import charts, comparison
-
-    batches, contexts = asked.sizes(MOST_RECORDS)
-    requests = asked.requests()
-    point = comparison.Point(batches[0], contexts[0], asked.isl, *asked.money())
-    if kind in ("frontier", "dollars"):
-        records = comparison.over_batches(requests, point)
-    elif kind == "fit":
-        sizes, lengths = [2**k for k in range(11)], [2**k for k in range(10, 18)]
-        records = []
-        for one, request, end in comparison.held(requests[:1], point.batch, point.context):
-            found = evaluate.fit([request], sizes, lengths, fixed=True)
-            records += [evaluate.marked(record, one, end) for record in found]
-    else:
-        # A closed model has no shape of its own: its first proxy's, by name.
-        shape = evaluate.opened(requests[:1])[0]
-        records = ceilings.records(shape, "decode", point.batch, point.context)
-    return charts.spec(kind, records, width=asked.width, height=260, caption=False)
 
 
 def uploaded(given: Upload) -> dict[str, list[Record]]:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from roofline import __version__
 from roofline.errors import RooflineError
 from roofline.report.record import Record
-from roofline.web import answers, ask
+from roofline.web import answers, ask, pictures
 
 STATIC = Path(__file__).parent / "static"
 #: Bytes of a request's body and of its address, and seconds that an answer may take.
@@ -84,10 +84,10 @@ def create() -> FastAPI:
         """List what providers sell a model for: the records of `roofline price show`."""
         return {"records": answers.priced(model, isl)}
 
-    @app.get("/api/chart/{kind}", responses=ask.REFUSALS)
-    def chart(kind: answers.Kind, asked: ask.Asked) -> dict[str, Any]:
+    @app.get("/api/chart/{kind}", responses=ask.REFUSALS, response_model=dict[str, Any])
+    def chart(kind: pictures.Kind, asked: ask.Asked) -> Response:
         """Draw a chart: a Vega-Lite specification, its data inside."""
-        return answers.drawn(kind, asked)
+        return Response(pictures.drawn(kind, asked), media_type="application/json")
 
     @app.post("/api/upload", responses=ask.REFUSALS | ask.NO_BODY)
     def upload(given: ask.Upload) -> dict[str, list[Record]]:

@@ -80,6 +80,13 @@ function show() {
 
 const chipsOf = (now) => [...new Set(now.hw.split(",").map((name) => name.trim()).filter(Boolean))];
 
+async function text(path) {
+  const answer = await fetch(path);
+  const body = await answer.text();
+  if (!answer.ok) throw new Error(JSON.parse(body).error ?? `status ${answer.status}`);
+  return body;
+}
+
 async function ask(path, options) {
   const answer = await fetch(path, options);
   const body = await answer.json();
@@ -138,11 +145,13 @@ async function draw(kind, asked) {
   if (views[kind]?.path === path) return;
   const caption = byId(kind).nextElementSibling;
   try {
-    const spec = await ask(path);
+    const body = await text(path);
+    if (views[kind]?.body === body) return;
+    const spec = JSON.parse(body);
     // Expressions are interpreted, not compiled: the page's policy forbids evaluating text.
     const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1 };
     views[kind]?.view.finalize();
-    views[kind] = { path, view: (await window.vegaEmbed(`#${kind}`, spec, options)).view };
+    views[kind] = { path, body, view: (await window.vegaEmbed(`#${kind}`, spec, options)).view };
     caption.textContent = (spec.usermeta?.caption ?? []).join(" ");
   } catch (error) {
     delete views[kind];
