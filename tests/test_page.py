@@ -26,6 +26,8 @@ from roofline.report.words import seconds
 from roofline.units import significant
 
 CI = bool(os.environ.get("CI"))
+#: Read here: within a test no variable of the user's is left.
+PICTURES = os.environ.get("ROOFLINE_SCREENSHOTS")
 BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -87,9 +89,8 @@ def settled(page: Any) -> Any:
 
 def pictured(page: Any, name: str) -> None:
     """Keep a picture where CI asks for one."""
-    folder = os.environ.get("ROOFLINE_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
 
 
 def cell(page: Any, row: str, chip: str) -> str:
