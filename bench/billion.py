@@ -76,7 +76,7 @@ def main() -> None:
         time.sleep(options.kill)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        journal = options.folder / ".cut.zarr.part" / "journal.txt"
+        journal = options.folder / ".cut.zarr.part" / "journal"
         print(f"killed with {len(journal.read_text().splitlines()) - 1} of 1,000 chunks done")
         run(cut)
         print("the same bytes" if digest(cut) == digest(whole) else "DIFFERENT BYTES")

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from roofline.cli.main import cli
 from roofline.errors import RooflineError
 from roofline.resolve import Request, resolve
 from roofline.sweeping import cube as cubes
-from roofline.sweeping import run
+from roofline.sweeping import datasets, run
 from roofline.sweeping.cube import Cube
+from roofline.sweeping.parts import Parts
 
 xarray = pytest.importorskip("xarray")
 pytest.importorskip("zarr")
@@ -70,11 +72,11 @@ def test_any_figure_is_an_axis() -> None:
 
 def test_prices_are_an_axis() -> None:
     made = Cube("decode", OUTER | {"usd_per_hour": [2.0, 4.0]}, [8], [1024], "usd_per_million_tokens")
-    data = run.to_xarray(made)["usd_per_million_tokens"]
-    assert (data.sel(usd_per_hour=4.0) / data.sel(usd_per_hour=2.0)).values == pytest.approx(2.0)
+    data = datasets.in_memory(made)["usd_per_million_tokens"]
+    assert (data.sel(usd_per_chip_hour=4.0) / data.sel(usd_per_chip_hour=2.0)).values == pytest.approx(2.0)
     step = serving.decode_seconds(resolve(Request("h100", "llama-3.1-8b", tp=1)), 8.0, 1024.0)
     # $2 an hour for 8 tokens a step.
-    assert data.sel(hardware="h100", tp=1, usd_per_hour=2.0).item() == pytest.approx(
+    assert data.sel(hardware="h100", tp=1, usd_per_chip_hour=2.0).item() == pytest.approx(
         2 / 3600 * step / 8 * 1e6, rel=1e-6
     )
 
@@ -85,30 +87,30 @@ def test_points_that_do_not_fit_are_nan_along_either_axis() -> None:
     few = Cube("decode", {"hw": ["h100"], "model": ["llama-3.3-70b"], "tp": [4]}, [edge], list(range(1, 16385, 64)))
     many = Cube("decode", few.outer, [1, edge, edge + 1], [8192])
     longest = system.memory.max_context(float(edge))
-    row = run.to_xarray(few)["step_seconds"].values.ravel()
+    row = datasets.in_memory(few)["step_seconds"].values.ravel()
     assert (np.isnan(row) == (np.arange(1, 16385, 64) > longest)).all()
-    assert np.isnan(run.to_xarray(many)["step_seconds"].values.ravel()).tolist() == [False, False, True]
+    assert np.isnan(datasets.in_memory(many)["step_seconds"].values.ravel()).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("ending", [".zarr", ".nc"])
 def test_files_hold_what_memory_holds(tmp_path: Path, ending: str, small_chunks: None) -> None:
     path = tmp_path / f"grid{ending}"
-    seen = run.to_dataset(cube(), path)
+    seen = run.to_file(cube(), path)
     assert seen["points"] == 4 * 40 * 40
     data = xarray.open_zarr(path) if ending == ".zarr" else xarray.open_dataset(path)
-    expected = run.to_xarray(cube())
+    expected = datasets.in_memory(cube())
     assert (data["step_seconds"].values == expected["step_seconds"].values).all()
     assert [str(v) for v in data["hardware"].values] == ["h100", "b200"]
     assert data["step_seconds"].attrs["units"] == "s"
     assert not list(tmp_path.glob(".*"))
     with pytest.raises(RooflineError, match="exists; choose another name or give --overwrite"):
-        run.to_dataset(cube(), path)
+        run.to_file(cube(), path)
     before = digest(path)
-    run.to_dataset(cube(), path, overwrite=True)
+    run.to_file(cube(), path, overwrite=True)
     assert digest(path) == before
 
 
-@pytest.mark.parametrize("ending", [".zarr", ".nc"])
+@pytest.mark.parametrize("ending", [".zarr", ".nc", ".csv", ".jsonl", ".json", ".parquet"])
 def test_a_killed_sweep_goes_on(tmp_path: Path, ending: str) -> None:
     """SIGKILL in the middle, then the same command: the bytes are those of a run that nobody stopped."""
     code = (
@@ -119,12 +121,12 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, ending: str) -> None:
         "c.Cube.compute = compute\n"
         "made = c.Cube('decode', {'hw': ['h100', 'b200'], 'model': ['llama-3.1-8b'], 'tp': [1, 2]}, "
         "list(range(1, 41)), list(range(1, 2001, 50)))\n"
-        "run.to_dataset(made, Path(sys.argv[1]))"
+        "run.to_file(made, Path(sys.argv[1]))"
     )
     whole, path = tmp_path / f"whole{ending}", tmp_path / f"grid{ending}"
     subprocess.run([sys.executable, "-c", code, str(whole), "0"], check=True)
     process = subprocess.Popen([sys.executable, "-c", code, str(path), "0.05"])
-    journal = tmp_path / f".grid{ending}.part" / "journal.txt"
+    journal = tmp_path / f".grid{ending}.part" / "journal"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and len(journal.read_text().splitlines()) > 8):
         time.sleep(0.02)
@@ -144,7 +146,7 @@ def test_another_sweep_does_not_go_on_with_it(tmp_path: Path, small_chunks: None
 
     path = tmp_path / "grid.zarr"
     made = cube()
-    steps = iter(range(3))
+    steps = iter(range(4 + 3))  # four deployments are looked at first
 
     def step(self: run.Progress) -> None:
         if next(steps, None) is None:
@@ -153,10 +155,10 @@ def test_another_sweep_does_not_go_on_with_it(tmp_path: Path, small_chunks: None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run.Progress, "step", step)
         with pytest.raises(StoppedError):
-            run.to_dataset(made, path)
+            run.to_file(made, path)
     with pytest.raises(RooflineError, match="holds another sweep that was stopped"):
-        run.to_dataset(cube(lengths=[1, 2, 3]), path)
-    run.to_dataset(made, path)
+        run.to_file(cube(lengths=[1, 2, 3]), path)
+    run.to_file(made, path)
     assert path.exists()
 
 
@@ -168,20 +170,20 @@ def test_too_much_is_refused_with_its_size() -> None:
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_chunks: None) -> None:
-    from roofline.sweeping.store import Store
-
     path = tmp_path / "grid.nc"
-    store = Store(cube(), path, overwrite=False)
+    add = Parts.add
 
-    class Full:
-        def __setitem__(self, where: object, what: object) -> None:
+    def full(self: Parts, number: int, pieces: Any) -> None:
+        if number == 3:
             raise OSError(28, "No space left on device")
+        add(self, number, pieces)
 
-    store._array = Full()
-    chunk = next(iter(cube().chunks()))
-    with store, pytest.raises(RooflineError, match="No space left on device\\); run the same command again to go on"):
-        store.write(0, chunk, cube().compute(chunk))
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "add", full)
+        with pytest.raises(RooflineError, match="No space left on device\\); run the same command again to go on"):
+            run.to_file(cube(), path)
     assert not path.exists()
+    assert run.to_file(cube(), path)["resumed"] == 3
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_on_a_cluster_that_loses_a_worker(tmp_path: Path, small_chunks: None) ->
     places = [str(tmp_path / f"worker-{number}") for number in range(2)]
     workers = [subprocess.Popen([*worker, place], env=environment, **quiet) for place in places]
     path, local = tmp_path / "grid.zarr", tmp_path / "local.zarr"
-    journal = tmp_path / ".grid.zarr.part" / "journal.txt"
+    journal = tmp_path / ".grid.zarr.part" / "journal"
     killed = threading.Event()
 
     def kill() -> None:
@@ -240,11 +242,11 @@ def test_on_a_cluster_that_loses_a_worker(tmp_path: Path, small_chunks: None) ->
     watcher = threading.Thread(target=kill, daemon=True)
     try:
         watcher.start()
-        run.to_dataset(cube(), path, scheduler=address)
+        run.to_file(cube(), path, scheduler=address)
         assert killed.is_set()
     finally:
         for process in [*workers, scheduler]:
             process.kill()
             process.wait()
-    run.to_dataset(cube(), local)
+    run.to_file(cube(), local)
     assert digest(path) == digest(local)

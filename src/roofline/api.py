@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from roofline import evaluate, serving
+from roofline.axes import MOST_VALUES, too_long
 from roofline.errors import RooflineError
 from roofline.report.record import Record
 from roofline.resolve import Request, resolve
@@ -362,26 +363,29 @@ def sweep(
     context: int | Iterable[int] = 8192,
     *,
     phase: str = "decode",
-    value: str = "step_seconds",
+    value: str | None = None,
     vary: dict[str, Sequence[Any]] | None = None,
     output: str | None = None,
     overwrite: bool = False,
     scheduler: str | None = None,
     **options: Any,
 ) -> Any:
-    """Return a grid as an xarray Dataset with every axis named, or write it to a Zarr or NetCDF dataset.
+    """Return a grid as an xarray Dataset with every axis named, or write it to a file.
 
     Parameters
     ----------
     hw, model, batch, context, **options
-        As in `decode`; `context` is the prompt length where `phase` is ``prefill``.
+        As in `decode`; `context` is the prompt length where `phase` is ``prefill``. A list of ``usd_per_hour`` is an
+        axis too.
     phase : {"decode", "prefill"}
-    value : str
-        One of `roofline.sweeping.cube.VALUES`; float32, NaN where a point does not fit.
+    value : str, optional
+        One of `roofline.sweeping.values.VALUES`; float32, NaN where a point does not fit. Without it datasets hold
+        ``step_seconds``, and tables every output.
     vary : dict of str to sequence, optional
         Axes of any figure, such as ``{"hw.memory.0.bandwidth": ["4 TB/s", "8 TB/s"]}``.
     output : str, optional
-        File that ends in ``.zarr`` or ``.nc``; a sweep that was stopped goes on where it was.
+        File: a dataset (``.zarr``, ``.nc``) or a table (``.csv``, ``.json``, ``.jsonl``, ``.parquet``). A sweep that
+        was stopped goes on where it was.
     overwrite : bool
     scheduler : str, optional
         Dask scheduler that computes the chunks of a file, or ``local``.
@@ -389,34 +393,46 @@ def sweep(
     Returns
     -------
     xarray.Dataset or dict
-        The times that evaluation and writing took, where `output` is given [s].
+        Where `output` is given, what `roofline.sweeping.run.to_file` tells of it.
+
+    Raises
+    ------
+    RooflineError
+        For unknown names and options, an axis that is too long, a file that exists or cannot be written, and a
+        scheduler that is not there.
     """
     from pathlib import Path
 
+    from roofline.sweeping import datasets, run
     from roofline.sweeping.cube import Cube, outer_axes
-    from roofline.sweeping.run import to_dataset, to_xarray
 
-    money = _money(options)
+    prices = options.pop("usd_per_hour", None)
+    prices, many = (list(prices), True) if hasattr(prices, "__iter__") else ([prices], False)
+    money = [_money({name: options[name] for name in ("basis", "utilisation") if name in options})]
+    money += [_money({"usd_per_hour": usd}) for usd in prices]
+    options = {name: given for name, given in options.items() if name not in money[0]}
     sets, tier = options.pop("set", ()), options.pop("kv_tier", 0)
     outer = outer_axes({"hw": hw, "model": model} | options)
-    _refuse({name: value for name, value in options.items() if name not in (*_SPEC_AXES, *_FORMAT_AXES)})
+    _refuse({name: given for name, given in options.items() if name not in (*_SPEC_AXES, *_FORMAT_AXES)})
     outer |= {path: list(values) for path, values in (vary or {}).items()}
+    if many:
+        outer["usd_per_hour"] = prices
+    table = output is not None and Path(output).suffix.lower() not in run.DATASETS
     cube = Cube(
         phase,
         outer,
         _numbers(batch, "batch")[0],
         _numbers(context, "context")[0],
-        value,
+        value if value is not None or table else "step_seconds",
         (sets,) if isinstance(sets, str) else tuple(sets),
         tier,
+        None if many else prices[0],
         attributes={name: ",".join(map(str, values)) for name, values in outer.items()},
-        **money,
+        **money[0],
     )
     if output is None:
-        return to_xarray(cube)
-    if Path(output).suffix.lower() not in (".zarr", ".nc"):
-        raise RooflineError(f"output: {output}: a dataset ends in .zarr or .nc")
-    return to_dataset(cube, Path(output), overwrite=overwrite, scheduler=scheduler)
+        return datasets.in_memory(cube)
+    return run.to_file(cube, Path(output), overwrite=overwrite, scheduler=scheduler)
 
 
 def sensitivity(
@@ -557,6 +573,8 @@ def _requests(hw: Any, model: Any, options: dict[str, Any]) -> tuple[list[Reques
 def _numbers(value: Any, what: str) -> tuple[list[int], bool]:
     """Return whole numbers and whether a list or array was given."""
     many = hasattr(value, "__iter__") and not isinstance(value, str)
+    if hasattr(value, "__len__") and len(value) > MOST_VALUES:
+        raise RooflineError(f"{what}: {too_long(len(value))}")
     items = list(value) if many else [value]
     if not items:
         raise RooflineError(f"{what}: the list is empty")

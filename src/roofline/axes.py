@@ -9,6 +9,12 @@ from roofline.units import parse_count
 MOST_VALUES = 1_000_000
 
 
+def too_long(count: int) -> str:
+    """Return what is wrong with an axis of so many values, and what to do."""
+    parts = -(-count // MOST_VALUES)
+    return f"{count:,} values on one axis; at most {MOST_VALUES:,}: cut it into {parts:,} parts, each to its own file"
+
+
 def names(text: str, what: str) -> list[str]:
     """Split a comma-separated list of names.
 
@@ -62,9 +68,7 @@ def _range(item: str, what: str) -> list[int]:
     if not parts[2].startswith("x"):
         step = parse_count(parts[2], what)
         if (last - first) // step >= MOST_VALUES:
-            raise RooflineError(
-                f"{what}: {item!r} makes {(last - first) // step + 1:,} values; at most {MOST_VALUES:,}"
-            )
+            raise RooflineError(f"{what}: {item!r} makes {too_long((last - first) // step + 1)}")
         return list(range(first, last + 1, step))
     try:
         factor = float(parts[2][1:])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from roofline.errors import RooflineError
 
@@ -66,6 +68,35 @@ def parse_quantity(value: object, dimension: str) -> float:
     if not math.isfinite(number):
         raise RooflineError(f"{value!r} is not a finite number")
     return number
+
+
+def read_all(values: Iterable[object]) -> tuple[list[Any], str]:
+    """Read quantities of one dimension that is not known before, such as ``["4 TB/s", "8e12"]``.
+
+    Returns
+    -------
+    values : list
+        In the base unit; unchanged where one is no quantity, or their dimensions differ.
+    unit : str
+        The base unit; empty where none is named.
+    """
+    given = list(values)
+    numbers: list[float] = []
+    units = set()
+    for value in given:
+        match = _NUMBER.match(value) if isinstance(value, str) else None
+        for dimension in ["1"] if match is None or not match[2] else _UNITS:
+            try:
+                numbers.append(parse_quantity(value, dimension))
+            except RooflineError:
+                continue
+            units.add(dimension)
+            break
+    units -= {"1"}
+    if len(numbers) < len(given) or len(units) > 1:
+        return given, ""
+    whole = not units and all(number == int(number) for number in numbers)
+    return [int(number) for number in numbers] if whole else list(numbers), "".join(units)
 
 
 def _factor(unit: str, dimension: str, text: str) -> float:

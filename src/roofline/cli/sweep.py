@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from roofline.cli import chart
 from roofline.cli import options as shared
 from roofline.cli.output import emit
 from roofline.errors import RooflineError
+
+if TYPE_CHECKING:
+    from roofline.sweeping.cube import Cube
 
 #: Rows that a table for people may have.
 MOST_ROWS = 200
@@ -24,13 +27,16 @@ MOST_POINTS = 5_000
 @shared.point_options("--batch", "--context", "--isl")
 @click.option("--phase", type=click.Choice(["decode", "prefill"]), default="decode", show_default=True)
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="File; its ending is the format (.csv .parquet ...)."
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="File; its ending is the format (.csv .parquet .zarr .nc ...).",
 )
-@click.option("--value", help="Datasets (.zarr .nc): the value to hold.  [default: step_seconds]")
+@click.option("--value", help="The one value to hold; datasets (.zarr .nc) have step_seconds by default, tables all.")
 @click.option(
     "--vary", multiple=True, metavar="PATH=V1,V2", help="An axis of any figure, e.g. hw.power.chip=500W,700W."
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Datasets: a Dask scheduler, tcp://host:8786, or `local`.")
+@click.option("--scheduler", metavar="ADDRESS", help="With -o: a Dask scheduler, tcp://host:8786, or `local`.")
 @click.option("--overwrite", is_flag=True, help="Replace an output file that exists.")
 @shared.plot_option
 @shared.money_options
@@ -57,87 +63,70 @@ def sweep_command(
     roofline sweep --hw h200 --model deepseek-v3 --batch 1:512:1 --context 1k:128k:1k -o grid.parquet
     roofline sweep --hw h100,b200 --model llama-3.3-70b --tp 8 --batch 1:1000:1 --context 1:1000000:1 -o grid.zarr
 
-    A Zarr or NetCDF dataset has an axis per option; a sweep that was stopped goes on where it was.
+    Commas make an axis of most options, prices and figures (--vary) too; a Zarr or NetCDF dataset has all of them
+    named. A sweep to a file that was stopped goes on where it was.
     """
     chart.ready(plot, overwrite=overwrite)
     if plot is not None and phase == "prefill":
         raise RooflineError("--plot draws throughput per user, which prefill has none of; leave out --phase prefill")
-    if output is not None and output.suffix.lower() in (".zarr", ".nc"):
-        if plot is not None:
-            raise RooflineError("--plot draws points; give a dataset's command and the chart's apart")
-        _dataset(batch, context, isl, phase, output, overwrite, value, vary, scheduler, options)
-        return
-    if value or vary or scheduler:
-        raise RooflineError("--value, --vary and --scheduler go with a dataset: give --output NAME.zarr or NAME.nc")
-    price = shared.money(options)
-    requests = list(shared.requests(options))
-    batches = axes.counts(batch, "--batch")
-    lengths = axes.counts(context, "--context") if phase == "decode" else axes.counts(isl, "--isl")
-    points = len(requests) * len(batches) * len(lengths)
     from roofline.report import stream
-    from roofline.sweeping import tables
+    from roofline.sweeping import run
 
-    given = (requests, phase, batches, lengths, price.usd_per_hour, price.basis, price.utilisation)
+    dataset = output is not None and stream.kind_of(output, run.DATASETS) in run.DATASETS
+    if plot is not None and (dataset or value):
+        raise RooflineError("--plot draws whole records; give a dataset's command and the chart's apart")
+    if scheduler and output is None:
+        raise RooflineError("--scheduler goes with a file: give --output NAME.zarr, .nc, .parquet or .csv")
+    cube = _cube(batch, context, isl, phase, value or ("step_seconds" if dataset else None), vary, options)
+    if output is None and format in ("table", "md") and cube.points > MOST_ROWS:
+        raise RooflineError(f"{cube.points:,} points are too many for a table; give --output FILE or --format csv")
     if plot is not None:
-        if points > MOST_POINTS:
-            raise RooflineError(f"{points:,} points are too many for a chart; at most {MOST_POINTS:,}")
-        chart.draw("frontier", [record for _, record in stream.rows(tables.blocks(*given))], plot, requests)
-    blocks = tables.blocks(*given)
+        if cube.points > MOST_POINTS:
+            raise RooflineError(f"{cube.points:,} points are too many for a chart; at most {MOST_POINTS:,}")
+        requests = [cube.request(outer) for outer in range(cube.deployments)]
+        chart.draw("frontier", list(stream.rows(run.blocks(cube))), plot, requests)
     if output is not None:
-        count = stream.to_file(blocks, output, overwrite=overwrite)
-        click.echo(f"{count:,} points in {output}", err=True)
-    elif format == "table":
-        if points > MOST_ROWS:
-            raise RooflineError(f"{points:,} points are too many for a table; give --output FILE or --format csv")
-        records = [record for _, record in stream.rows(blocks)]
-        emit(phase, records, format="table", strict=strict)
-    elif format == "md":
-        emit(phase, [record for _, record in stream.rows(blocks)], format="md", strict=strict)
+        seen = run.to_file(cube, output, overwrite=overwrite, scheduler=scheduler)
+        before = f", {seen['resumed']:,} of {seen['chunks']:,} chunks were there" if seen["resumed"] else ""
+        times = f"evaluated in {seen['evaluation_seconds']:.1f} s, written in {seen['writing_seconds']:.1f} s"
+        click.echo(f"{cube.points:,} points in {output}: {times}{before}", err=True)
+    elif format in ("table", "md"):
+        emit(phase, list(stream.rows(run.blocks(cube))), format=format, strict=strict)
     else:
-        stream.to_stdout(blocks, format)
+        stream.to_stdout(run.blocks(cube), format, cube.check().columns)
 
 
-def _dataset(
-    batch: str,
-    context: str,
-    isl: str,
-    phase: str,
-    output: Path,
-    overwrite: bool,
-    value: str | None,
-    vary: tuple[str, ...],
-    scheduler: str | None,
-    options: dict[str, Any],
-) -> None:
-    from roofline.sweeping.cube import Cube, outer_axes
-    from roofline.sweeping.run import to_dataset
+def _cube(
+    batch: str, context: str, isl: str, phase: str, value: str | None, vary: tuple[str, ...], options: dict[str, Any]
+) -> Cube:
+    from roofline.sweeping.cube import Cube
 
     prices = options.pop("usd_per_hour")
+    usd = (
+        [shared.dollars_per_hour(one, "--usd-per-hour") for one in axes.names(prices, "--usd-per-hour")]
+        if prices
+        else []
+    )
     money = shared.money(options | {"usd_per_hour": None})
-    outer = outer_axes(shared.axes_of(options))
+    outer = shared.axes_of(options)
     for text in vary:
         path, equals, values = text.partition("=")
         if not equals or "." not in path:
             raise RooflineError(f"--vary {text!r}: write hw.KEY=VALUE,VALUE, model.KEY=... or engine.KEY=...")
-        outer[path] = axes.names(values, "--vary")
-    if prices is not None:
-        outer["usd_per_hour"] = [
-            shared.dollars_per_hour(one, "--usd-per-hour") for one in axes.names(prices, "--usd-per-hour")
-        ]
+        outer[path.strip()] = axes.names(values, "--vary")
+    if len(usd) > 1:
+        outer["usd_per_hour"] = usd
     given = {name: ",".join(map(str, values)) for name, values in outer.items()}
-    cube = Cube(
+    return Cube(
         phase,
         outer,
         axes.counts(batch, "--batch"),
         axes.counts(context, "--context") if phase == "decode" else axes.counts(isl, "--isl"),
-        value or "step_seconds",
+        value,
         tuple(options["set"]),
         options["kv_tier"],
-        None,
+        usd[0] if len(usd) == 1 else None,
         money.basis,
         money.utilisation,
         given | {"basis": money.basis or "default"},
     )
-    seen = to_dataset(cube, output, overwrite=overwrite, scheduler=scheduler)
-    times = f"evaluated in {seen['evaluation_seconds']:.1f} s, encoded and written in {seen['writing_seconds']:.1f} s"
-    click.echo(f"{cube.points:,} points in {output}: {times}", err=True)

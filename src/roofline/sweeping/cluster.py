@@ -1,22 +1,20 @@
-"""Chunks on a Dask cluster: a few per worker at a time; what a lost worker had is done again."""
+"""Work on a Dask cluster: a few tasks per worker at a time; what a lost worker had is done again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from roofline import __version__
 from roofline.errors import RooflineError
-from roofline.sweeping.cube import Chunk, Cube
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-#: Chunks in flight per thread of the cluster: what bounds memory here, and keeps every worker busy.
+#: Tasks in flight per thread of the cluster: what bounds memory here, and keeps every worker busy.
 AHEAD = 2
-#: How long to look for a scheduler, and how long to wait for any result before giving up on a cluster [s].
-CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 300.0
+#: How long to look for a scheduler and its workers, to be without any worker, and to wait for the next result [s].
+CONNECT_SECONDS, DESERTED_SECONDS, SILENCE_SECONDS = 10.0, 30.0, 600.0
+
+Key = TypeVar("Key")
 
 
 @contextmanager
@@ -27,6 +25,10 @@ def client(scheduler: str) -> Iterator[Any]:
     ----------
     scheduler : str
         Its address, such as ``tcp://host:8786``, or ``local`` for a cluster on this machine.
+
+    Yields
+    ------
+    distributed.Client
 
     Raises
     ------
@@ -40,20 +42,19 @@ def client(scheduler: str) -> Iterator[Any]:
     import logging
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    cluster = None
+    cluster = found = None
     try:
         if scheduler == "local":
             cluster = LocalCluster(threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
-            found = Client(cluster)
-        else:
-            found = Client(scheduler, timeout=CONNECT_SECONDS)
-            found.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        found = Client(cluster or scheduler, timeout=CONNECT_SECONDS)
+        found.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except (TimeoutError, OSError, ValueError) as error:
-        if cluster is not None:
-            cluster.close()
-        what = str(error).splitlines()[0] if str(error) else "it does not answer"
+        for opened in (found, cluster):
+            if opened is not None:
+                opened.close(timeout=2)
+        what = "it has no workers" if found is not None else str(error).partition("\n")[0] or "it does not answer"
         raise RooflineError(
-            f"--scheduler {scheduler}: {what}; start one with `dask scheduler` and `dask worker`"
+            f"--scheduler {scheduler}: {what}; start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
         ) from None
     try:
         yield found
@@ -63,50 +64,66 @@ def client(scheduler: str) -> Iterator[Any]:
             cluster.close(timeout=5)
 
 
-def _work(cube: Cube, chunk: Chunk) -> NDArray[np.float32]:
-    return cube.compute(chunk)
+def _same(version: str, work: Callable[..., Any], *given: Any) -> Any:
+    """Run on a worker: the bytes of a dataset must not depend on where a part of it was computed."""
+    if version != __version__:
+        raise RooflineError(f"a worker has roofline {__version__}, this machine {version}; install the same on both")
+    return work(*given)
 
 
-def computed(
-    cube: Cube, todo: list[tuple[int, Chunk]], scheduler: str
-) -> Iterator[tuple[int, Chunk, NDArray[np.float32]]]:
-    """Yield the values of chunks in the order in which a cluster finishes them.
+def run(
+    dask: Any, work: Callable[..., Any], tasks: Iterable[tuple[Key, tuple[Any, ...]]], where: str
+) -> Iterator[tuple[Key, Any]]:
+    """Run tasks on a cluster and yield each key and result, in the order in which they are finished.
+
+    Parameters
+    ----------
+    dask : distributed.Client
+    work : callable
+        A function of a module that the workers have too.
+    tasks : iterable of (key, arguments)
+        Taken as the cluster gets on with them.
+    where : str
+        The scheduler's address, for messages.
 
     Raises
     ------
     RooflineError
-        If the scheduler is lost, or no chunk comes back for minutes.
+        If the scheduler or every worker is lost, or a worker fails.
     """
-    from distributed import as_completed
+    from distributed import wait
 
-    with client(scheduler) as dask:
-        threads = max(1, sum(dask.nthreads().values()))
-        waiting = iter(todo)
-        flying: dict[Any, tuple[int, Chunk]] = {}
-        queue = as_completed(timeout=SILENCE_SECONDS)
-
-        def send() -> None:
-            for number, chunk in waiting:
-                future = dask.submit(_work, cube, chunk, pure=False, retries=3)
-                flying[future.key] = (number, chunk)
-                queue.add(future)
+    window = AHEAD * max(1, sum(dask.nthreads().values()))
+    waiting, flying = iter(tasks), dict[Any, Key]()
+    try:
+        while True:
+            while len(flying) < window and (task := next(waiting, None)) is not None:
+                flying[dask.submit(_same, __version__, work, *task[1], pure=False, retries=3)] = task[0]
+            if not flying:
                 return
+            for future in _finished(dask, wait, list(flying)):
+                found = future.result(timeout=SILENCE_SECONDS)
+                yield flying.pop(future), found
+    except RooflineError as error:
+        raise RooflineError(f"--scheduler {where}: {error}") from None
+    except (ImportError, AttributeError) as error:
+        raise RooflineError(f"--scheduler {where}: a worker says {error}; install roofline on every worker") from None
+    except Exception as error:
+        lost = "the scheduler was lost" if dask.status != "running" else f"{type(error).__name__} on a worker"
+        raise RooflineError(
+            f"--scheduler {where}: {lost} with {len(flying):,} chunks under way; run the same command again to go on"
+        ) from None
 
-        for _ in range(AHEAD * threads):
-            send()
+
+def _finished(dask: Any, wait: Callable[..., Any], futures: list[Any]) -> set[Any]:
+    """Return futures that are done; give up on a cluster that has no workers, or is silent for too long."""
+    deserted = 0.0
+    for _ in range(int(SILENCE_SECONDS / 5.0)):
         try:
-            while flying:
-                future = next(queue)
-                number, chunk = flying.pop(future.key)
-                values = future.result(timeout=SILENCE_SECONDS)
-                future.release()
-                send()
-                yield number, chunk, values
-        except RooflineError:
-            raise
-        except Exception as error:
-            lost = "the scheduler was lost" if dask.status != "running" else type(error).__name__
-            then = "run the same command again to go on"
-            raise RooflineError(
-                f"--scheduler {scheduler}: {lost} with {len(flying):,} chunks under way; {then}"
-            ) from None
+            done: set[Any] = wait(futures, timeout=5.0, return_when="FIRST_COMPLETED").done
+            return done
+        except TimeoutError:
+            deserted = 0.0 if dask.nthreads() else deserted + 5.0
+            if deserted >= DESERTED_SECONDS:
+                raise RooflineError("every worker was lost; run the same command again to go on") from None
+    raise RooflineError(f"no result for {SILENCE_SECONDS:.0f} s; run the same command again to go on")

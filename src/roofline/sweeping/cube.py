@@ -1,43 +1,36 @@
-"""A labelled grid: named axes, one value, and the chunks in which it is computed."""
+"""A labelled grid: named axes, what is asked of each point, and the chunks in which it is computed."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from roofline import __version__, catalog, evaluate, serving
-from roofline.api import decode_times
+from roofline import __version__, catalog, units
 from roofline.errors import RooflineError
-from roofline.resolve import Request, load, resolve
+from roofline.report.stream import Block
+from roofline.resolve import Request
+from roofline.sweeping import records
+from roofline.sweeping.values import VALUES, Prepared, evaluated, prepare
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from roofline.system import System
-
-#: Most points of a chunk: with working arrays, under 200 MB.
-CHUNK_POINTS = 4_000_000
+#: A value on a part of the grid, or all outputs as blocks of records.
+Part: TypeAlias = NDArray[np.float32] | list[Block]
+#: Most points of a chunk, of one value and of records: with working arrays, under 200 MB.
+CHUNK_POINTS, RECORD_POINTS = 4_000_000, 1_000_000
 #: More points than these are refused: at 10^9 a second they take a quarter of an hour, and 4 TB.
 MOST_POINTS = 10**12 - 1
-#: Values that a dataset can hold, and their units.
-VALUES = {
-    "step_seconds": "s",
-    "tokens_per_second_per_user": "token/s",
-    "tokens_per_second": "token/s",
-    "tokens_per_second_per_chip": "token/s",
-    "usd_per_million_tokens": "USD per million tokens",
-}
+#: More deployments than these are refused: each takes a few milliseconds to lower.
+MOST_DEPLOYMENTS = 200_000
 _SPECS = ("hw", "model", "engine", "chips", "tp", "pp", "dp", "ep", "dcp", "cores")
 _FORMATS = ("weights", "experts", "kv", "activations")
-LABELS = {"hw": "hardware"} | {name: f"{name}_dtype" for name in _FORMATS}
+LABELS = {"hw": "hardware", "usd_per_hour": "usd_per_chip_hour"} | {name: f"{name}_dtype" for name in _FORMATS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,14 @@ class Chunk:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at every combination tells: which sweep this is, and the columns of its table with their kinds."""
+
+    fingerprint: str
+    columns: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Cube:
     """What is swept.
@@ -57,25 +58,28 @@ class Cube:
     ----------
     phase : {"decode", "prefill"}
     outer : dict of str to list
-        Axes other than batch and length: options of a request, and paths of overrides such as
+        Axes other than batch and length: options of a request, ``usd_per_hour``, and paths of overrides such as
         ``hw.memory.0.bandwidth``, each with its values.
     batches, lengths : list of int
         Sequences; contexts in decode, prompts in prefill [tokens].
-    value : str
-        One of `VALUES`.
+    value : str or None
+        One of `VALUES`; None for every output, as records.
     fixed : tuple of str
         Overrides of every point.
     kv_tier : int
     usd_per_hour : float or None
+        Of a chip, where it is not an axis [USD/h].
     basis : str or None
     utilisation : float
+    attributes : dict of str to str
+        What a dataset says of itself.
     """
 
     phase: str
     outer: Mapping[str, Sequence[Any]]
     batches: Sequence[int]
     lengths: Sequence[int]
-    value: str = "step_seconds"
+    value: str | None = "step_seconds"
     fixed: tuple[str, ...] = ()
     kv_tier: int = 0
     usd_per_hour: float | None = None
@@ -85,13 +89,20 @@ class Cube:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be: an unknown value, an empty axis, more points than anybody can store."""
-        if self.value not in VALUES:
+        if self.value is not None and self.value not in VALUES:
             raise RooflineError(f"--value {self.value!r}: use one of {', '.join(VALUES)}")
-        if self.points > MOST_POINTS:
-            raise RooflineError(
-                f"{self.points:,} points ({4 * self.points / 1e12:,.1f} TB) are more than one sweep holds; "
-                f"cut an axis into {math.ceil(self.points / MOST_POINTS)} or more parts and sweep each to its own file"
-            )
+        for name, values in self.outer.items():
+            if not values:
+                raise RooflineError(f"{name}: the list is empty")
+        for count, most, what in (
+            (self.points, MOST_POINTS, f"points ({4 * self.points / 1e12:,.1f} TB)"),
+            (self.deployments, MOST_DEPLOYMENTS, "deployments"),
+        ):
+            if count > most:
+                raise RooflineError(
+                    f"{count:,} {what} are more than one sweep holds; "
+                    f"cut an axis into {math.ceil(count / most)} or more parts and sweep each to its own file"
+                )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,8 +111,13 @@ class Cube:
 
     @property
     def points(self) -> int:
-        """How many values there are."""
+        """How many points there are."""
         return math.prod(self.shape)
+
+    @property
+    def deployments(self) -> int:
+        """How many combinations of the outer axes there are."""
+        return math.prod(self.shape[:-2])
 
     @property
     def length_name(self) -> str:
@@ -114,134 +130,150 @@ class Cube:
         return (*(LABELS.get(name, name) for name in self.outer), "batch", self.length_name)
 
     @cached_property
-    def coordinates(self) -> dict[str, list[Any]]:
-        """Values along each axis, names as the catalogue has them."""
-        found: dict[str, list[Any]] = {}
-        for name, values in self.outer.items():
-            family = {"hw": "hardware", "model": "models", "engine": "engines"}.get(name)
-            found[LABELS.get(name, name)] = [catalog.label(family, v) for v in values] if family else list(values)  # type: ignore[arg-type]
-        return found | {"batch": list(self.batches), self.length_name: list(self.lengths)}
+    def _figures(self) -> dict[str, tuple[list[Any], str]]:
+        """Values and unit along the axes of figures: numbers in base units, or words where they are no quantities."""
+        return {name: units.read_all(values) for name, values in self.outer.items() if "." in name}
 
     @cached_property
-    def requests(self) -> list[Request]:
-        """One request per combination of the outer axes, in order."""
-        found = []
-        for values in itertools.product(*self.outer.values()):
-            given = dict(zip(self.outer, values, strict=True))
-            sets = tuple(f"{path}={given.pop(path)}" for path in list(given) if "." in path)
-            given = {name: value for name, value in given.items() if name != "usd_per_hour"}
-            found.append(Request(**given, kv_tier=self.kv_tier, set=(*self.fixed, *sets)))
+    def coordinates(self) -> dict[str, list[Any]]:
+        """Values along each axis: names as the catalogue has them, quantities in base units."""
+        found: dict[str, list[Any]] = {}
+        families: dict[str, catalog.Family] = {"hw": "hardware", "model": "models", "engine": "engines"}
+        for name, values in self.outer.items():
+            if name in families:
+                along = [catalog.label(families[name], v) for v in values]
+            else:
+                along = self._figures[name][0] if name in self._figures else list(values)
+            found[LABELS.get(name, name)] = along
+        return found | {"batch": list(self.batches), self.length_name: list(self.lengths)}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of axes and value, where they have one."""
+        found = {"batch": "sequence", self.length_name: "token", "usd_per_chip_hour": "USD/h"}
+        found |= {name: unit for name, (_, unit) in self._figures.items() if unit}
+        return found | ({self.value: VALUES[self.value]} if self.value else {})
+
+    def _at(self, outer: int) -> dict[str, int]:
+        """Return where a combination lies along each outer axis."""
+        places = np.unravel_index(outer, self.shape[:-2]) if self.outer else ()
+        return {name: int(place) for name, place in zip(self.outer, places, strict=True)}
+
+    def request(self, outer: int) -> Request:
+        """Return the request of a combination of the outer axes."""
+        given = {name: self.outer[name][place] for name, place in self._at(outer).items() if name != "usd_per_hour"}
+        sets = tuple(f"{path}={given.pop(path)}" for path in list(given) if "." in path)
+        return Request(**given, kv_tier=self.kv_tier, set=(*self.fixed, *sets))
+
+    def prepare(self, outer: int) -> list[Prepared]:
+        """Resolve a combination of the outer axes; for records each says the figures and the price that it took."""
+        at, usd = self._at(outer), self.usd_per_hour
+        if "usd_per_hour" in at:
+            usd = float(self.outer["usd_per_hour"][at["usd_per_hour"]])
+        least = float(min(self.batches)), float(min(self.lengths))
+        found = prepare(self.request(outer), *least, usd, self.basis, self.utilisation)
+        for one in found:
+            for name, place in at.items():
+                label = LABELS.get(name, name)
+                if label not in one.constants:
+                    one.constants[label] = self.coordinates[label][place]
         return found
 
     @property
     def rows(self) -> int:
         """Batches of a chunk."""
-        return max(1, min(len(self.batches), CHUNK_POINTS // max(1, len(self.lengths))))
+        most = CHUNK_POINTS if self.value else RECORD_POINTS
+        return max(1, min(len(self.batches), most // max(1, len(self.lengths))))
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the chunks in the order of the axes."""
-        for outer in range(len(self.requests)):
+        for outer in range(self.deployments):
             for first in range(0, len(self.batches), self.rows):
                 yield Chunk(outer, first, min(first + self.rows, len(self.batches)))
 
     @property
     def n_chunks(self) -> int:
         """How many chunks there are."""
-        return len(self.requests) * math.ceil(len(self.batches) / self.rows)
+        return self.deployments * math.ceil(len(self.batches) / self.rows)
 
     def index(self, chunk: Chunk) -> tuple[Any, ...]:
         """Return where a chunk lies in the cube."""
-        outer = np.unravel_index(chunk.outer, self.shape[:-2]) if self.outer else ()
-        return (*(int(i) for i in outer), slice(chunk.first, chunk.last), slice(None))
+        return (*self._at(chunk.outer).values(), slice(chunk.first, chunk.last), slice(None))
 
-    def compute(self, chunk: Chunk) -> NDArray[np.float32]:
-        """Return the values of a chunk, shape (batches, lengths); NaN where the deployment does not hold the point."""
-        system = resolve(self.requests[chunk.outer], float(min(self.batches)), float(min(self.lengths)))
-        batches = self.batches[chunk.first : chunk.last]
-        seconds = _seconds(system, self.phase, batches, self.lengths)
-        _mask(system, seconds, batches, self.lengths)
-        return self._valued(system, seconds, batches, chunk.outer).astype(np.float32)
+    def compute(self, chunk: Chunk) -> Part:
+        """Return a chunk: values, shape (batches, lengths), NaN where a point does not fit; or blocks of records."""
+        return part(self.prepare(chunk.outer), self.phase, self.value, *self.sides(chunk))
 
-    def _valued(self, system: System, seconds: NDArray[Any], batches: Sequence[int], outer: int) -> NDArray[Any]:
-        if self.value == "step_seconds":
-            return seconds
-        b = np.asarray(batches, dtype=np.float64)[:, None]
-        tokens: NDArray[Any] = b if self.phase == "decode" else b * np.asarray(self.lengths, dtype=np.float64)[None, :]
-        if self.value == "tokens_per_second_per_user":
-            return np.asarray(1.0 / seconds)
-        if self.value == "tokens_per_second":
-            return np.asarray(tokens / seconds)
-        if self.value == "tokens_per_second_per_chip":
-            return np.asarray(tokens / seconds / system.deployment.chips)
-        usd = self.usd_per_hour
-        if "usd_per_hour" in self.outer:
-            at = np.unravel_index(outer, self.shape[:-2])[list(self.outer).index("usd_per_hour")]
-            usd = float(self.outer["usd_per_hour"][int(at)])
-        price = evaluate.pricing(system, usd, self.basis, self.utilisation)
-        if price.hourly is None:
-            raise RooflineError(f"{system.hardware.name} has no published price; give --usd-per-hour")
-        usd_per_second = price.hourly.usd * system.deployment.chips / 3600.0
-        return np.asarray(usd_per_second / self.utilisation * 1e6 * seconds / tokens)
+    def sides(self, chunk: Chunk) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the batches and lengths of a chunk."""
+        return self.batches[chunk.first : chunk.last], self.lengths
 
-    def check(self) -> None:
-        """Resolve every combination before any work, so that what is wrong is said at once."""
-        for request in self.requests:
-            if request.load().model.scenario is not None:
-                raise RooflineError(f"{request.model} is closed: its shape is not known; sweep its proxies by name")
-            resolve(request, float(min(self.batches)), float(min(self.lengths)))
+    def blocks(self, chunk: Chunk, found: Part) -> list[Block]:
+        """Return a chunk as blocks of a table, with a column per axis."""
+        if isinstance(found, list):
+            return found
+        assert self.value is not None
+        constants = {LABELS.get(n, n): self.coordinates[LABELS.get(n, n)][i] for n, i in self._at(chunk.outer).items()}
+        batches, lengths = self.sides(chunk)
+        columns = {"batch": np.repeat(np.asarray(batches), len(lengths))}
+        columns |= {self.length_name: np.tile(np.asarray(lengths), len(batches)), self.value: found.ravel()}
+        return [(constants, columns)]
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """What tells this sweep from any other: its axes, its options, this version, and the specs behind it."""
-        specs = [repr(load(r.hw, r.model, r.engine, r.set)) for r in self.requests]
+    def check(self, step: Callable[[], None] = lambda: None) -> Checked:
+        """Resolve every combination before any work, so that what is wrong is said at once; `step` after each.
+
+        Raises
+        ------
+        RooflineError
+            For unknown names, deployments that cannot be, and closed models in a dataset of one value.
+        """
         asked: list[Any] = [
             self.phase,
-            dict(self.outer),
-            list(self.batches),
-            list(self.lengths),
             self.value,
-            self.fixed,
+            self.batches,
+            self.lengths,
+            self.kv_tier,
+            self.usd_per_hour,
+            self.basis,
         ]
-        asked += [self.kv_tier, self.usd_per_hour, self.basis, self.utilisation, __version__, specs]
-        return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
+        asked += [self.utilisation, self.fixed, {name: list(values) for name, values in self.outer.items()}]
+        digest = hashlib.sha256(json.dumps([__version__, *asked, self.rows], default=str).encode())
+        said: dict[str, str] = {}
+        priced = False
+        for outer in range(self.deployments):
+            request = self.request(outer)
+            specs = request.load()
+            if self.value is not None and specs.model.scenario is not None:
+                raise RooflineError(f"{request.model} is closed: its shape is not known; sweep its proxies by name")
+            digest.update(repr(specs).encode())
+            for one in self.prepare(outer):
+                for key, value in one.constants.items():
+                    said[key] = _kind(value, said.get(key))
+                priced |= one.price.hourly is not None
+            step()
+        if self.value is None:
+            return Checked(digest.hexdigest(), said | records.columns(self.phase, priced))
+        columns = {name: said[name] for name in self.dims[:-2]} | {"batch": "int", self.length_name: "int"}
+        return Checked(digest.hexdigest(), columns | {self.value: "float32"})
 
 
-def _seconds(system: System, phase: str, batches: Sequence[int], lengths: Sequence[int]) -> NDArray[Any]:
-    if phase == "decode":
-        return decode_times(system, batches, lengths)
-    if len(batches) * len(lengths) < 64 or system.spatial:
-        return np.array([[serving.prefill_seconds(system, x, y) for y in lengths] for x in batches])
-    from roofline.compiled import prefill_gufunc, table_array
-
-    stages, chunk = float(system.deployment.pp), serving.prefill_chunk(system)
-    b = np.asarray(batches, dtype=np.float64)[:, None]
-    n = np.asarray(lengths, dtype=np.float64)[None, :]
-    values = table_array(system.prefill)
-    # The bound has stages that are never empty.
-    inside, outside = (1.0, stages) if system.engine.ideal else (stages, 1.0)
-    found: NDArray[Any] = prefill_gufunc()(values, b, system.prefill.ranks, n, 0.0, chunk, inside, 0.0) / outside
-    return found
+def part(
+    prepared: Sequence[Prepared], phase: str, value: str | None, batches: Sequence[int], lengths: Sequence[int]
+) -> Part:
+    """Return a part of a sweep from what `Cube.prepare` found; needs no catalogue, and so runs anywhere."""
+    if value is not None:
+        return evaluated(prepared[0], phase, value, batches, lengths)
+    return [block for one in prepared for block in records.blocks(one, phase, batches, lengths)]
 
 
-def _mask(system: System, seconds: NDArray[Any], batches: Sequence[int], lengths: Sequence[int]) -> None:
-    """Put NaN where cache and weights do not fit; the shorter of the two axes is asked."""
-    if len(batches) * 40 < len(lengths):
-        order = np.asarray(lengths)
-        for row, batch in zip(seconds, batches, strict=True):
-            row[order > system.memory.max_context(float(batch))] = np.nan
-        return
-    room = np.array([system.memory.max_batch(float(length)) for length in lengths])
-    seconds[np.asarray(batches)[:, None] > room[None, :]] = np.nan
+def _kind(value: Any, before: str | None) -> str:
+    kind = {str: "text", bool: "bool", int: "int"}.get(type(value), "float")
+    if before in (None, kind):
+        return kind
+    return "text" if "text" in (before, kind) else "float"
 
 
 def outer_axes(options: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the outer axes of options that are values or lists, in the order of the dimensions."""
-    found: dict[str, list[Any]] = {}
-    for name in (*_SPECS, *_FORMATS):
-        value = options.get(name)
-        if value is None:
-            continue
-        found[name] = [value] if isinstance(value, (str, int)) else list(value)
-        if not found[name]:
-            raise RooflineError(f"{name}: the list is empty")
-    return found
+    given = {name: options[name] for name in (*_SPECS, *_FORMATS) if options.get(name) is not None}
+    return {name: [value] if isinstance(value, (str, int)) else list(value) for name, value in given.items()}

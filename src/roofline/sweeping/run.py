@@ -1,32 +1,39 @@
-"""Run a sweep: chunks here or on a cluster, progress on stderr, and a dataset that appears whole."""
+"""Run a sweep: chunks here or on a cluster, progress on stderr, and a file that appears whole."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roofline.sweeping.cube import Chunk, Cube
-from roofline.sweeping.store import Store
+from roofline.report import files, stream
+from roofline.sweeping import cluster
+from roofline.sweeping.cube import Checked, Chunk, Cube, Part, part
+from roofline.sweeping.datasets import NetCDF, Zarr
+from roofline.sweeping.parts import Parts, told
+from roofline.sweeping.tables import Parquet, Text
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from roofline.report.stream import Block
 
-#: Sweeps that take less than this show no bar [s].
-PATIENCE = 1.0
+#: Endings of datasets that hold one value.
+DATASETS = (".zarr", ".nc")
+#: Work that takes less than this shows no progress; without a terminal, a line of it every so often [s].
+PATIENCE, BETWEEN_LINES = 1.0, 30.0
 
 
-def to_dataset(cube: Cube, path: Path, *, overwrite: bool = False, scheduler: str | None = None) -> dict[str, float]:
-    """Write a sweep to a Zarr or NetCDF dataset, going on where an earlier run of the same sweep was stopped.
+def to_file(cube: Cube, path: Path, *, overwrite: bool = False, scheduler: str | None = None) -> dict[str, float]:
+    """Write a sweep to a file, going on where an earlier run of the same sweep was stopped.
 
     Parameters
     ----------
     cube : Cube
     path : Path
-        Ends in ``.zarr`` or ``.nc``.
+        Its ending is the format: ``.zarr`` and ``.nc`` hold one value; ``.csv``, ``.json``, ``.jsonl`` and
+        ``.parquet`` one value, or every output.
     overwrite : bool
         Replace what is there.
     scheduler : str, optional
@@ -35,90 +42,114 @@ def to_dataset(cube: Cube, path: Path, *, overwrite: bool = False, scheduler: st
     Returns
     -------
     dict
-        ``points``; ``evaluation_seconds`` and ``writing_seconds``, the time spent on each here.
+        ``points``; ``chunks`` and how many of them ``resumed``, there from an earlier run; ``evaluation_seconds`` and
+        ``writing_seconds``, the time spent on each here, the look at every combination included in the first.
 
     Raises
     ------
     RooflineError
         If the file exists, cannot be written, or the scheduler is not there.
     """
-    cube.check()
-    evaluation = writing = 0.0
-    with Store(cube, path, overwrite) as store:
-        todo = [(number, chunk) for number, chunk in enumerate(cube.chunks()) if number not in store.done]
-        bar = Progress(cube.n_chunks, len(store.done))
+    kind = stream.kind_of(path, DATASETS)
+    files.free(path, overwrite=overwrite)
+    for ending, sink_class in ((".zarr", Zarr), (".nc", NetCDF), ("parquet", Parquet)):
+        if kind == ending:
+            sink_class.ready()
+    mark = time.perf_counter()
+    with Progress(cube.deployments, "deployments") as bar:
+        checked = cube.check(bar.step)
+    evaluation, writing = time.perf_counter() - mark, 0.0
+    with cluster.client(scheduler) if scheduler else nullcontext() as dask, Parts(path, checked.fingerprint) as parts:
+        with told(path):
+            sink = _sink(kind, cube, parts, checked)
+        resumed = len(parts.where)
+        todo = [(number, chunk) for number, chunk in enumerate(cube.chunks()) if number not in parts.where]
         mark = time.perf_counter()
-        for number, chunk, values in _computed(cube, todo, scheduler):
-            now = time.perf_counter()
-            evaluation += now - mark
-            store.write(number, chunk, values)
-            mark = time.perf_counter()
-            writing += mark - now
-            bar.step()
-        bar.close()
-        store.finish()
+        with Progress(cube.n_chunks, "chunks", resumed) as bar:
+            for (number, chunk), found in _computed(cube, todo, dask, scheduler):
+                now = time.perf_counter()
+                evaluation += now - mark
+                with told(path):
+                    parts.add(number, sink.encode(chunk, found))
+                mark = time.perf_counter()
+                writing += mark - now
+                bar.step()
+        with told(path):
+            parts.finish(sink.assemble())
         writing += time.perf_counter() - mark
-    return {"points": cube.points, "evaluation_seconds": evaluation, "writing_seconds": writing}
+    return {
+        "points": cube.points,
+        "chunks": cube.n_chunks,
+        "resumed": resumed,
+        "evaluation_seconds": evaluation,
+        "writing_seconds": writing,
+    }
+
+
+def _sink(kind: str, cube: Cube, parts: Parts, checked: Checked) -> Zarr | NetCDF | Parquet | Text:
+    """Return what writes a format."""
+    if kind == "parquet":
+        return Parquet(cube, parts, checked)
+    if kind in DATASETS:
+        return Zarr(cube, parts) if kind == ".zarr" else NetCDF(cube, parts)
+    return Text(cube, parts, checked, kind)
 
 
 def _computed(
-    cube: Cube, todo: list[tuple[int, Chunk]], scheduler: str | None
-) -> Iterator[tuple[int, Chunk, NDArray[np.float32]]]:
-    """Yield the values of chunks as they are ready."""
-    if scheduler is not None:
-        from roofline.sweeping.cluster import computed
-
-        yield from computed(cube, todo, scheduler)
+    cube: Cube, todo: list[tuple[int, Chunk]], dask: Any, scheduler: str | None
+) -> Iterator[tuple[tuple[int, Chunk], Part]]:
+    """Yield the numbers and values of chunks as they are ready."""
+    if scheduler is None:
+        for number, chunk in todo:
+            yield (number, chunk), cube.compute(chunk)
         return
-    for number, chunk in todo:
-        yield number, chunk, cube.compute(chunk)
+    tasks = (
+        ((number, chunk), (cube.prepare(chunk.outer), cube.phase, cube.value, *cube.sides(chunk)))
+        for number, chunk in todo
+    )
+    yield from cluster.run(dask, part, tasks, scheduler)
 
 
-def to_xarray(cube: Cube) -> Any:
-    """Return a sweep as an xarray Dataset in memory.
-
-    Raises
-    ------
-    RooflineError
-        If xarray is missing.
-    """
-    from roofline.errors import RooflineError
-
-    try:
-        import xarray
-    except ImportError:
-        raise RooflineError("datasets need xarray: pip install 'roofline[datasets]'") from None
-    import numpy
-
-    from roofline.sweeping.cube import VALUES
-
-    cube.check()
-    values = numpy.empty(cube.shape, dtype=numpy.float32)
+def blocks(cube: Cube) -> Iterator[Block]:
+    """Yield the blocks of a sweep's table in order, here."""
     for chunk in cube.chunks():
-        values[cube.index(chunk)] = cube.compute(chunk)
-    data = {cube.value: (cube.dims, values, {"units": VALUES[cube.value]})}
-    return xarray.Dataset(data, coords=cube.coordinates, attrs=dict(cube.attributes))
+        yield from cube.blocks(chunk, cube.compute(chunk))
 
 
 class Progress:
-    """A bar on stderr for work that takes long; nothing where stderr is not a terminal."""
+    """A bar on stderr for work that takes long; where that is no terminal, a line now and then."""
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, what: str, done: int = 0) -> None:
         """Start at `done` of `total`."""
-        self.total, self.done, self.began = total, done, time.monotonic()
-        self.shown = False
+        self.total, self.what, self.done = total, what, done
+        self.began = self.shown = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.stop()
 
     def step(self) -> None:
         """Count one more."""
         self.done += 1
-        if sys.stderr.isatty() and time.monotonic() - self.began > PATIENCE:
-            filled = 40 * self.done // max(1, self.total)
-            bar = "#" * filled + "." * (40 - filled)
-            sys.stderr.write(f"\r[{bar}] {self.done:,} of {self.total:,} chunks")
-            sys.stderr.flush()
-            self.shown = True
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
+        elif sys.stderr.isatty() and now - self.began > PATIENCE:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
 
-    def close(self) -> None:
-        """End the line."""
-        if self.shown:
-            sys.stderr.write("\n")
+            columns = BarColumn(), MofNCompleteColumn(), TextColumn(self.what), TimeRemainingColumn()
+            self._bar = Bar(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task("", total=self.total, completed=self.done)
+            self._bar.start()
+        elif now - self.shown > BETWEEN_LINES:
+            self.shown = now
+            print(f"{self.done:,} of {self.total:,} {self.what}", file=sys.stderr, flush=True)
