@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -209,44 +207,3 @@ def test_bad_input_is_one_line(tmp_path: Path, args: list[str], says: str, monke
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not path.exists()
-
-
-def test_on_a_cluster_that_loses_a_worker(tmp_path: Path, small_chunks: None) -> None:
-    """A real scheduler and two real workers on loopback, one of them killed half-way: the bytes of a local run."""
-    pytest.importorskip("distributed")
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
-    dask = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5"}
-    here = ["--host", "127.0.0.1"]
-    command = [*dask, "scheduler", *here, "--port", str(port), "--no-dashboard"]
-    scheduler = subprocess.Popen(command, env=environment, **quiet)
-    worker = [*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny", *here, "--local-directory"]
-    places = [str(tmp_path / f"worker-{number}") for number in range(2)]
-    workers = [subprocess.Popen([*worker, place], env=environment, **quiet) for place in places]
-    path, local = tmp_path / "grid.zarr", tmp_path / "local.zarr"
-    journal = tmp_path / ".grid.zarr.part" / "journal"
-    killed = threading.Event()
-
-    def kill() -> None:
-        while not (journal.exists() and len(journal.read_text().splitlines()) > 6):
-            time.sleep(0.01)
-        workers[0].kill()
-        killed.set()
-
-    watcher = threading.Thread(target=kill, daemon=True)
-    try:
-        watcher.start()
-        run.to_file(cube(), path, scheduler=address)
-        assert killed.is_set()
-    finally:
-        for process in [*workers, scheduler]:
-            process.kill()
-            process.wait()
-    run.to_file(cube(), local)
-    assert digest(path) == digest(local)

@@ -42,6 +42,7 @@ _SPACE = ("--hw", "--model", "--engine", *_DEGREES, "--weights", "--kv", "--set"
 @click.option("--accepted", type=float, help="Speculation: tokens a step yields in the mean.")
 @click.option("--usd-per-hour", metavar="USD", help="Your own price of one chip and hour, for every chip.")
 @click.option("--basis", help="Price basis: rental-median, owner-neocloud, owner-hyperscaler, contract ...")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that shares the work, or `local`.")
 @shared.plot_option
 @shared.overwrite_option
 @shared.output_options

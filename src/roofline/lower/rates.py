@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from roofline import dtypes
@@ -46,7 +47,7 @@ class Rates:
         assert memory is not None  # checked where the tier was chosen
         return memory.value
 
-    @property
+    @cached_property
     def peaks(self) -> dict[str, float]:
         """Dense peak by compute unit [FLOP/s]."""
         return {unit: figure.value for unit, figure in self.hardware.peak.items()}

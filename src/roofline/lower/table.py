@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 
 from roofline import kernel
 
@@ -55,7 +57,7 @@ class Row:
     @property
     def values(self) -> tuple[float, ...]:
         """The kernel's columns."""
-        return tuple(getattr(self, name) for name in _COLUMNS)
+        return _numbers(self)
 
     @property
     def depends_on_context(self) -> bool:
@@ -66,6 +68,7 @@ class Row:
 _LABELS = 4
 _COLUMNS = tuple(field.name for field in fields(Row))[_LABELS:]
 assert len(_COLUMNS) == kernel.N_COLUMNS  # one field per column, in order
+_numbers = attrgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,4 +82,4 @@ class Table:
     @cached_property
     def values(self) -> tuple[float, ...]:
         """The rows as plain numbers, one after another, kernel.N_COLUMNS each."""
-        return tuple(value for row in self.rows for value in row.values)
+        return tuple(chain.from_iterable(map(_numbers, self.rows)))

@@ -48,6 +48,7 @@ def ask(
     usd_per_hour: float | None = None,
     basis: str | None = None,
     set: Sequence[str] = (),
+    scheduler: str | None = None,
 ) -> list[Record]:
     """Return the cheapest, the fastest, the runners-up and the frontier of a space of deployments.
 
@@ -82,6 +83,8 @@ def ask(
         One's own price of every chip [USD/h], or the price basis.
     set : sequence of str
         Overrides.
+    scheduler : str, optional
+        Dask scheduler that evaluates the deployments, or ``local`` for a cluster on this machine.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def ask(
         math.inf if max_usd_per_hour is None else max_usd_per_hour,
         math.inf if max_batch is None else float(max_batch),
     )
-    answer = search(space, goal, speculations, pools, usd_per_hour, basis)
+    answer = search(space, goal, speculations, pools, usd_per_hour, basis, scheduler)
     if answer.cheapest is None:
         raise RooflineError(none_meets(answer, goal))
     found = records(answer, goal)

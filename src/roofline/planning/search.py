@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roofline.cost.hourly import PREFERRED, Hourly, bases, hourly
 from roofline.errors import RooflineError
@@ -14,10 +14,14 @@ from roofline.planning import choose
 from roofline.planning.choose import Goal, Miss, Option
 from roofline.planning.points import Curve, Load, curves, up_to
 from roofline.planning.space import DEGREES, Space, systems
+from roofline.report.progress import Progress
 from roofline.resolve import load
 
 if TYPE_CHECKING:
     from roofline.workload import Speculation
+
+#: Deployments that are evaluated together, here or as a task of a cluster.
+TOGETHER = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,7 @@ def search(
     pools: str = "any",
     usd_per_hour: float | None = None,
     basis: str | None = None,
+    scheduler: str | None = None,
 ) -> Answer:
     """Evaluate every deployment of a space and choose.
 
@@ -77,13 +82,15 @@ def search(
         Whether prefill and decode share their chips.
     usd_per_hour, basis : float, str or None
         One's own price of every chip [USD/h], or the basis of all.
+    scheduler : str, optional
+        Dask scheduler that evaluates the deployments, or ``local`` for a cluster on this machine.
 
     Raises
     ------
     RooflineError
         If the space is empty: nothing holds the model, or no chip has a price.
     """
-    found = _evaluate(space, goal.load, tuple(speculations), _stamp(space))
+    found = _evaluate(space, goal.load, tuple(speculations), scheduler, _stamp(space))
     prices, absent = _prices(space, usd_per_hour, basis)
     held = {one.system.names[0] for one in found}
     named = {load(chip, space.models[0], None, space.sets).names[0] for chip in space.chips}
@@ -137,11 +144,37 @@ def _stamp(space: Space) -> tuple[object, ...]:
 
 @lru_cache(maxsize=2)
 def _evaluate(
-    space: Space, asked: Load, speculations: tuple[Speculation | None, ...], stamp: tuple[object, ...]
+    space: Space,
+    asked: Load,
+    speculations: tuple[Speculation | None, ...],
+    scheduler: str | None,
+    stamp: tuple[object, ...],
 ) -> list[Curve]:
     """Return the curves of the whole space; the last two spaces are kept, so that a second question is quick."""
     every = list(systems(space, asked.isl + asked.osl))
-    return [one for speculation in speculations for one in curves(every, asked, speculation)]
+    tasks = [
+        (every[first : first + TOGETHER], asked, speculation)
+        for speculation in speculations
+        for first in range(0, len(every), TOGETHER)
+    ]
+    found: list[list[Curve]] = [[] for _ in tasks]
+    with Progress(len(every) * len(speculations), "deployments") as bar:
+        for number, some in _computed(tasks, scheduler):
+            # What a cluster sends back are copies; the search goes on with what it has resolved itself.
+            found[number] = [replace(one, system=own) for one, own in zip(some, tasks[number][0], strict=True)]
+            bar.step(len(some))
+    return [one for some in found for one in some]
+
+
+def _computed(tasks: Sequence[tuple[Any, ...]], scheduler: str | None) -> Iterator[tuple[int, list[Curve]]]:
+    """Yield the numbers and curves of tasks as they are ready, here or on a cluster."""
+    if scheduler is None:
+        yield from ((number, curves(*task)) for number, task in enumerate(tasks))
+        return
+    from roofline.sweeping import cluster
+
+    with cluster.client(scheduler) as dask:
+        yield from cluster.run(dask, curves, enumerate(tasks), scheduler)
 
 
 def _prices(space: Space, usd_per_hour: float | None, basis: str | None) -> tuple[dict[str, Hourly], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roofline.report import files, stream
+from roofline.report.progress import Progress
 from roofline.sweeping import cluster
 from roofline.sweeping.cube import Checked, Chunk, Cube, Part, part
 from roofline.sweeping.datasets import NetCDF, Zarr
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Endings of datasets that hold one value.
 DATASETS = (".zarr", ".nc")
-#: Work that takes less than this shows no progress; without a terminal, a line of it every so often [s].
-PATIENCE, BETWEEN_LINES = 1.0, 30.0
 
 
 def to_file(cube: Cube, path: Path, *, overwrite: bool = False, scheduler: str | None = None) -> dict[str, float]:
@@ -114,42 +112,3 @@ def blocks(cube: Cube) -> Iterator[Block]:
     """Yield the blocks of a sweep's table in order, here."""
     for chunk in cube.chunks():
         yield from cube.blocks(chunk, cube.compute(chunk))
-
-
-class Progress:
-    """A bar on stderr for work that takes long; where that is no terminal, a line now and then."""
-
-    def __init__(self, total: int, what: str, done: int = 0) -> None:
-        """Start at `done` of `total`."""
-        self.total, self.what, self.done = total, what, done
-        self.began = self.shown = time.monotonic()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Progress:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def step(self) -> None:
-        """Count one more."""
-        self.done += 1
-        now = time.monotonic()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self.done)
-        elif sys.stderr.isatty() and now - self.began > PATIENCE:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = BarColumn(), MofNCompleteColumn(), TextColumn(self.what), TimeRemainingColumn()
-            self._bar = Bar(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task("", total=self.total, completed=self.done)
-            self._bar.start()
-        elif now - self.shown > BETWEEN_LINES:
-            self.shown = now
-            print(f"{self.done:,} of {self.total:,} {self.what}", file=sys.stderr, flush=True)
