@@ -15,8 +15,8 @@ import roofline
 from roofline import serving, workload
 from roofline.cli.main import cli
 from roofline.errors import RooflineError
-from roofline.planning import choose, launch, points, search, space
-from roofline.planning.choose import Goal
+from roofline.planning import frontier, launch, points, pools, search, shared, space
+from roofline.planning.option import Goal
 from roofline.planning.points import Load
 from roofline.planning.space import Space
 from roofline.resolve import Request, resolve
@@ -102,7 +102,7 @@ def test_the_choice_equals_brute_force() -> None:
                     best = (dollars, system.deployment, system.names, n)
     assert count > 3000
     assert best is not None
-    found = min(choose.shared(evaluated(SMALL), goal, usd), key=lambda option: option.order)
+    found = min(shared.cheapest(evaluated(SMALL), goal, usd), key=lambda option: option.order)
     assert found.usd_per_request == pytest.approx(best[0], rel=1e-9)
     assert (found.decode.system.deployment, found.decode.system.names, found.decode.batch) == best[1:]
 
@@ -126,7 +126,7 @@ def test_steady_state_by_hand() -> None:
 def test_pools_by_hand() -> None:
     goal = Goal(LOAD, ttft=2.0, tpot=0.02, rate=20.0)
     usd = {"h100": 2.95, "b200": 5.98}
-    for option in choose.separate(evaluated(SMALL), goal, usd):
+    for option in pools.separate(evaluated(SMALL), goal, usd):
         assert option.prefill is not None
         step = workload.mean_decode(option.decode.system, option.decode.batch, LOAD.isl, LOAD.osl)
         assert option.tpot == pytest.approx(step)
@@ -198,7 +198,7 @@ def test_the_frontier_is_that_of_all_points() -> None:
     for pair in sorted(every):
         if not best or pair[1] < best[-1][1] * (1 - 1e-9):
             best.append(pair)
-    line = choose.frontier(found, goal, usd, "shared", most=10**9)
+    line = frontier.frontier(found, goal, usd, "shared", most=10**9)
     assert [(o.tpot, o.usd_per_request) for o in line] == [pytest.approx(pair, rel=1e-9) for pair in best]
 
 

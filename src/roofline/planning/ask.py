@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from roofline import catalog, dtypes
 from roofline.errors import RooflineError
-from roofline.planning.choose import Goal
+from roofline.planning.option import Goal
 from roofline.planning.points import Load
 from roofline.planning.records import records
 from roofline.planning.search import none_meets, search

@@ -9,7 +9,7 @@ from roofline.planning import launch
 from roofline.report.record import Record, clean, inputs, with_interval
 
 if TYPE_CHECKING:
-    from roofline.planning.choose import Goal, Option
+    from roofline.planning.option import Goal, Option
     from roofline.planning.search import Answer
 
 

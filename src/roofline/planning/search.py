@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from roofline.cost.hourly import PREFERRED, Hourly, bases, hourly
 from roofline.errors import RooflineError
-from roofline.planning import choose
-from roofline.planning.choose import Goal, Miss, Option
+from roofline.planning import pools as separate_pools
+from roofline.planning import shared
+from roofline.planning.frontier import Miss, frontier, nearest
+from roofline.planning.option import Goal, Option
 from roofline.planning.points import Curve, Load, curves, up_to
 from roofline.planning.space import DEGREES, Space, systems
 from roofline.report.progress import Progress
@@ -105,11 +107,11 @@ def search(
     options: list[Option] = []
     quick: list[Option] = []
     if pools != "separate":
-        options += choose.shared(found, goal, usd)
-        quick += choose.fastest(found, goal, usd)
+        options += shared.cheapest(found, goal, usd)
+        quick += shared.fastest(found, goal, usd)
     if pools != "shared":
-        options += choose.separate(found, goal, usd)
-        quick += choose.separate(found, goal, usd, quick=True)
+        options += separate_pools.separate(found, goal, usd)
+        quick += separate_pools.separate(found, goal, usd, quick=True)
     options.sort(key=lambda option: option.order)
     fastest = min(quick, key=lambda option: (float(f"{option.tpot:.9g}"), option.order), default=None)
     best = options[0] if options else None
@@ -122,16 +124,16 @@ def search(
     for name in dict.fromkeys(one.system.names[0] for one in found):
         if name not in used:
             own = [one for one in found if one.system.names[0] == name]
-            miss = choose.nearest(own, goal, usd, pools == "separate")
+            miss = nearest(own, goal, usd, pools == "separate")
             misses += [miss] if miss is not None and miss.factor > 1 else []
     misses.sort(key=lambda miss: miss.factor)
     over = None
     if not options:
         rich = replace(goal, most_chips=math.inf, most_usd_per_hour=math.inf)
-        ways = [*choose.shared(found, rich, usd)] if pools != "separate" else []
-        ways += choose.separate(found, rich, usd) if pools != "shared" else []
+        ways = [*shared.cheapest(found, rich, usd)] if pools != "separate" else []
+        ways += separate_pools.separate(found, rich, usd) if pools != "shared" else []
         over = min(ways, key=lambda option: option.order, default=None)
-    dear, dense = (choose.frontier(found, goal, usd, pools, per) for per in ("dollar", "chip"))
+    dear, dense = (frontier(found, goal, usd, pools, per) for per in ("dollar", "chip"))
     points = sum(len(one.batch) for one in found)
     return Answer(points, len(found), best, fastest, others, misses, absent, dear, dense, prices, over)
 
