@@ -20,6 +20,7 @@ from performance import BENCHMARKS, alternately
 from performance_page import SCALAR_ESTIMATOR
 from reference import best_seconds, numpy_decode_grid
 from roofline import grid, kernel, scatter, serving
+from roofline.cost.montecarlo import Spread, Uncertain, simulate
 from roofline.resolve import Request, resolve
 
 QUICK = os.environ.get("ROOFLINE_BENCH_QUICK") == "1"
@@ -89,6 +90,23 @@ def test_single_point(benchmark) -> None:
     rows = len(values) // kernel.N_COLUMNS
     seconds = best_seconds(lambda: serving.decode_seconds(system, 8, 8192), 50)
     print(f"\nsingle point: {seconds * 1e6:.0f} us for {rows} operations, {seconds / rows * 1e9:.0f} ns each")
+
+
+def test_monte_carlo(benchmark) -> None:
+    """A million draws of seven uncertain figures, against drawing and sorting as many numbers seven times."""
+    draws = 10_000 if QUICK else 1_000_000
+    spread = Spread(0.7, 1.0, 1.6, "lognormal")
+    given = dict.fromkeys(("usd_per_hour", "utilisation", "prefill_factor", "decode_factor"), spread)
+    given |= dict.fromkeys(("power_factor", "usd_per_kwh", "scenario"), spread)
+    load = {"prefill": 0.2, "decode": 0.8, "input_tokens": 1000, "output_tokens": 200, "watts_busy": 1500}
+    likely = Uncertain(**given, **load, watts_idle=500, pays_electricity=False)
+    random = np.random.default_rng(0)
+    benchmark.pedantic(simulate, (likely, draws), rounds=3)
+    mine = best_seconds(lambda: simulate(likely, draws), 3)
+    theirs = best_seconds(lambda: [np.sort(random.standard_normal(draws)) for _ in given], 3)
+    print(f"\nMonte Carlo: {mine:.2f} s for {draws:,} draws, {mine / theirs:.2f} times drawing and sorting")
+    if not QUICK:
+        assert mine < 4.0 * theirs
 
 
 def test_start_up(benchmark) -> None:

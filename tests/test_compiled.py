@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from roofline import grid, kernel, scatter, serving
-from roofline.api import decode_times
 from roofline.compiled import functions, prefill_gufunc, step_gufunc, table_array
 from roofline.resolve import Request, resolve
+from roofline.result import decode_times
 
 SYSTEMS = [
     ("h100", "llama-4-maverick", {"tp": 8, "pp": 2}),

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roofline.api import Result, compare, decode, fit, plan, plot, prefill, sensitivity, sweep
+    from roofline.api import compare, decode, fit, plan, plot, prefill, sensitivity, sweep
     from roofline.errors import RooflineError
+    from roofline.result import Result
 
 __version__ = "0.1.0"
 __all__ = ["Result", "RooflineError", "compare", "decode", "fit", "plan", "plot", "prefill", "sensitivity", "sweep"]

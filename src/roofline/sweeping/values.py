@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofline import evaluate, serving
-from roofline.api import decode_times
 from roofline.cost.tokens import usd_per_million
 from roofline.errors import RooflineError
 from roofline.report.record import Pricing, Record, inputs
 from roofline.resolve import Request, resolve
+from roofline.result import decode_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -53,7 +53,7 @@ def served(asked: Point, requests: list[Request]) -> list[Record]:
 
 def gridded(asked: Point) -> list[dict[str, Any]]:
     """Return step times on a dense grid, one entry per chip."""
-    from roofline.api import decode_times
+    from roofline.result import decode_times
 
     batches, contexts = asked.sizes(MOST_POINTS)
     found = []
