@@ -57,6 +57,13 @@ def test_a_stated_cache_is_kept(made: Measurement) -> None:
     assert row.request_of(replace(made, kv_precision="bf16")).kv == "bf16"
 
 
+def test_ones_own_runs_have_the_engines_default(made: Measurement) -> None:
+    assert row.request_of(made).kv == "fp8"
+    assert row.request_of(replace(made, engine="vLLM")).kv == "fp8"
+    for source in ("", "vllm bench serve"):
+        assert row.request_of(replace(made, source=source)).kv is None
+
+
 def test_lengths_are_drawn_below_what_is_stated(made: Measurement) -> None:
     # Even between 0.8 and 1.0 of the stated length: 0.9 in the mean.
     assert unstated.lengths(made) == pytest.approx((921.6, 921.6))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofline import catalog
 from roofline.dtypes import BYTES
+from roofline.measurements.loadgen import GENERATORS
 
 if TYPE_CHECKING:
     from roofline.specs.hardware import Hardware
@@ -43,18 +44,24 @@ def cache(m: Any, weights: str | None) -> str | None:
     weights : str or None
         Its weights' format, canonical.
     """
-    if m.mode not in SERVED or weights is None or BYTES[weights] > 1.2:
+    if m.mode not in SERVED or weights is None or BYTES[weights] > 1.2 or not m.engine or not _is_published(m):
         return None
     blackwell = _is_blackwell(catalog.hardware(m.hardware))
-    if m.engine == "tensorrt-llm":
+    engine = catalog.label("engines", m.engine)
+    if engine == "tensorrt-llm":
         eight_bits = blackwell or weights != "mxfp4"
-    elif m.engine == "vllm":
+    elif engine == "vllm":
         shipped = catalog.model(m.model).precision
         copy = min(BYTES[shipped.weights], BYTES[shipped.experts or shipped.weights]) > 1.2
         eight_bits = copy or (blackwell and BYTES[weights] < 1.0)
     else:
-        eight_bits = m.engine == "sglang" and blackwell
+        eight_bits = engine == "sglang" and blackwell
     return "fp8" if eight_bits else None
+
+
+def _is_published(m: Any) -> bool:
+    """Return whether a row was published, and so ran by a recipe: one's own runs have the engine's default."""
+    return bool(m.source) and m.source not in GENERATORS.values()
 
 
 def _is_blackwell(chip: Hardware) -> bool:

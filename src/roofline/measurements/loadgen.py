@@ -20,7 +20,8 @@ from roofline.measurements.text import load
 
 Kind = Literal["csv", "vllm", "sglang", "aiperf", "genai-perf"]
 
-_SOURCE: dict[Kind, str] = {
+#: Load generators whose result files are read: the source of their rows.
+GENERATORS: dict[Kind, str] = {
     "vllm": "vllm bench serve",
     "sglang": "sglang bench_serving",
     "aiperf": "AIPerf",
@@ -110,7 +111,7 @@ def read(
     if not hardware:
         raise RooflineError(f"{path}: --hw is needed: {_FILE[kind]} does not name the chip")
     given = {
-        "source": _SOURCE[kind],
+        "source": GENERATORS[kind],
         "source_ref": Path(path).name,
         "hardware": hardware,
         "n_chips": str(n_chips),
@@ -167,7 +168,7 @@ def _kind(text: str, objects: list[tuple[int, dict[str, Any]]], path: str | Path
     kinds = {_object_kind(item) for _, item in objects}
     kind = _object_kind(first)
     if kind is None:
-        raise RooflineError(f"{path}: row {line}: JSON of an unknown kind; known are {', '.join(_SOURCE.values())}")
+        raise RooflineError(f"{path}: row {line}: JSON of an unknown kind; known are {', '.join(GENERATORS.values())}")
     if len(kinds) > 1:
         odd = next(line for line, item in objects if _object_kind(item) != kind)
         raise RooflineError(f"{path}: row {odd}: not {_FILE[kind]} like the rows above; keep one tool to a file")
