@@ -39,7 +39,6 @@ from roofline.validate import kind_of  # noqa: E402
 
 SOURCE = "fit to published measurements, 2026-11-23: docs/accuracy.md"
 CLASS_FIELDS = [
-    "moe_gemm",
     "moe_weights",
     "moe_width",
     "moe_slice",
@@ -140,6 +139,7 @@ def parameters(rows: list) -> list[Parameter]:
     for name, n in classes.items():
         if n >= 8:
             found += [Parameter("class", name, field) for field in CLASS_FIELDS]
+            found += [Parameter("class", name, "moe_gemm", unit) for unit in UNITS]
             # Where chips of the class have their own measured fractions, those are fitted and the class keeps the
             # medians that were measured: an odd member must not speak for the rest.
             own = any(catalog.hardware(c).achieved.gemm for c in chips if catalog.hardware(c).hardware_class == name)
@@ -162,6 +162,7 @@ def parameters(rows: list) -> list[Parameter]:
     for name, n in engines.items():
         if n >= 6:
             found += [Parameter("engine", name, field) for field in ENGINE_FIELDS]
+            found += [Parameter("engine", name, "experts", unit) for unit in UNITS]
     return found
 
 

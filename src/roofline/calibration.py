@@ -104,7 +104,7 @@ def parameters(rows: Sequence[Measurement], wanted: Sequence[str] | None) -> lis
             continue
         for field in CHIP_FIELDS:
             if wanted is None or field in wanted:
-                units = UNITS if field in ("gemm", "weights") else ("",)
+                units = UNITS if field in ("gemm", "weights", "moe_gemm") else ("",)
                 found |= dict.fromkeys(Parameter("chip", system.names[0], field, unit) for unit in units)
         for field in ENGINE_FIELDS:
             if wanted is None or field in wanted:

@@ -97,17 +97,16 @@ class Parameter:
             figure = getattr(system.engine, self.field)
         else:
             figure = getattr(system.rates.achieved, self.field)
-            figure = figure.get(self.key) if self.key else figure
+        if self.key:
+            figure = (figure or {}).get(self.key)
         return None if figure is None else float(figure.value)
 
 
 def engine_key(system: System) -> str:
     """Return the engine and, for earlier releases, the epoch: ``vllm`` or ``vllm<=2024-12``."""
     name, _, date = system.names[2].partition("@")
-    for epoch in system.engine.epochs if date else ():
-        if date <= epoch.until:
-            return f"{name}<={epoch.until}"
-    return name
+    epoch = system.engine.epoch(date) if date else None
+    return f"{name}<={epoch.until}" if epoch else name
 
 
 def apply(system: System, values: dict[Parameter, float]) -> System:
@@ -119,17 +118,15 @@ def apply(system: System, values: dict[Parameter, float]) -> System:
     for parameter, value in values.items():
         if not parameter.touches(system):
             continue
-        if parameter.scope == "engine":
-            software[parameter.field] = Figure(value)
-        elif parameter.scope == "siblings":
+        if parameter.scope == "siblings":
             factors.append((parameter, value))
-        elif parameter.key:
-            fields[parameter.field] = {
-                **fields.get(parameter.field, getattr(achieved, parameter.field)),
-                parameter.key: Figure(value),
-            }
-        else:
-            fields[parameter.field] = Figure(value)
+            continue
+        place, found = (engine, software) if parameter.scope == "engine" else (achieved, fields)
+        field = parameter.field
+        figure: Any = Figure(value)
+        if parameter.key:
+            figure = {**found.get(field, getattr(place, field) or {}), parameter.key: figure}
+        found[field] = figure
     for parameter, factor in factors:
         now = fields.get(parameter.field, getattr(achieved, parameter.field))
         fields[parameter.field] = {**now, parameter.key: Figure(min(1.0, factor * now[parameter.key].value))}

@@ -28,7 +28,7 @@ BYTES: dict[str, float] = {
 }
 
 #: The unit that multiplies weights of a format when activations come in their usual format.
-#: Weight-only formats (int4, q4_0, q4_k_m, q8_0) are widened to 16 bits before the multiplication.
+#: Weight-only formats (int4, q4_0, q4_k_m, q8_0) are widened to 16 bits before the multiplication; GGML widens to FP16.
 COMPUTE: dict[str, str] = {
     "fp32": "fp32",
     "tf32": "tf32",
@@ -38,17 +38,19 @@ COMPUTE: dict[str, str] = {
     "fp8_block": "fp8",
     "mxfp8": "fp8",
     "int8": "int8",
-    "q8_0": "bf16",
+    "q8_0": "fp16",
     "nvfp4": "fp4",
     "mxfp4": "fp4",
     "int4": "bf16",
     "int4_g32": "bf16",
-    "q4_0": "bf16",
-    "q4_k_m": "bf16",
+    "q4_0": "fp16",
+    "q4_k_m": "fp16",
 }
 
 #: Names of the units whose peak a chip file may state.
-UNITS = ("fp4", "fp8", "int8", "bf16", "fp16", "tf32", "fp32")
+UNITS = ("fp4", "fp8", "int8", "fp16_half", "bf16", "fp16", "tf32", "fp32")
+#: FP16 products summed in FP16: twice the rate on chips that halve it for sums in FP32.
+HALF_SUMS = "fp16_half"
 
 #: Units to try in turn when the chip has none for a format: the next wider one.
 _WIDER: dict[str, tuple[str, ...]] = {

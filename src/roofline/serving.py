@@ -104,6 +104,9 @@ def prefill_seconds(system: System, batch: float, tokens: float, past: float = 0
     if system.engine.ideal:
         # The bound: stages that are never empty, and weights read once for all.
         return kernel.prefill_seconds(table, batch, ranks, tokens, past, prefill_chunk(system), 1.0, 0.0) / stages
+    if system.engine.launch_queue and stages > 1.0:
+        # A host that must wait for a chip to take its work sends the next chunk that much later.
+        stages = min(stages, max(1.0, system.engine.launch_queue.value * stages / system.prefill.launched))
     return kernel.prefill_seconds(table, batch, ranks, tokens, past, prefill_chunk(system), stages, 0.0)
 
 

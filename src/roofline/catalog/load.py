@@ -204,9 +204,6 @@ def at_date(spec: Engine, date: str) -> Engine:
     """Return an engine as its releases of a month (YYYY-MM or YYYY) were."""
     if not re.fullmatch(r"20[0-9]{2}(-[0-9]{2}(-[0-9]{2})?)?", date):
         raise RooflineError(f"engine date {date!r}: write YYYY or YYYY-MM, for example vllm@2024-10")
-    month = date[:7] if len(date) >= 7 else f"{date}-12"
-    for epoch in spec.epochs:
-        if month <= epoch.until:
-            told = {k: v for k, v in vars(epoch).items() if v is not None and k not in ("until", "source")}
-            return replace(spec, **told)
-    return spec
+    epoch = spec.epoch(date)
+    told = {k: v for k, v in vars(epoch).items() if v is not None and k not in ("until", "source")} if epoch else {}
+    return replace(spec, **told)

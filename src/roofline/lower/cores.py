@@ -71,14 +71,16 @@ def _gqa(m: Gqa, rates: Rates, phase: str) -> list[dict[str, Any]]:
         else:
             kept = m.indexer.top_k or 0
         span, cap = kernel.GATHER, float(kept)
-    core = {
+    core: dict[str, Any] = {
         "op": "attention",
         "flops_pair": 2.0 * q * width / dcp,
         "bytes_entry": g * width * BYTES[rates.deployment.kv] / dcp,
         "span": span,
         "cap": cap,
     }
-    return [*rows, core | _costs(rates, phase, q / g)]
+    core |= _costs(rates, phase, q / g)
+    core["seconds_per_flop"] += rates.score_seconds(width)
+    return [*rows, core]
 
 
 def _mla(m: Mla, rates: Rates, phase: str) -> list[dict[str, Any]]:

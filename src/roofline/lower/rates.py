@@ -54,7 +54,10 @@ class Rates:
 
     def unit(self, dtype: str) -> str:
         """Return the compute unit that multiplies weights of a format."""
-        return dtypes.compute_unit(dtype, self.deployment.activations, self.peaks)
+        unit = dtypes.compute_unit(dtype, self.deployment.activations, self.peaks)
+        if self.engine.half_sums and unit == "fp16" and dtypes.HALF_SUMS in self.peaks:
+            return dtypes.HALF_SUMS
+        return unit
 
     def gemm_seconds_per_flop(self, dtype: str, *, moe: bool = False) -> float:
         """Return 1 / achieved FLOP/s of large matrix products with weights of a format [s]."""
@@ -63,8 +66,9 @@ class Rates:
         if self.ideal:
             return 1.0 / peak
         fraction = _by_unit(self.achieved.gemm, unit) * (self.engine.gemm.value if self.engine.gemm else 1.0)
-        if moe and self.achieved.moe_gemm:
-            fraction *= self.achieved.moe_gemm.value
+        if moe:
+            fraction *= _by_unit(self.achieved.moe_gemm, unit)
+            fraction *= _by_unit(self.engine.experts, unit) if self.engine.experts else 1.0
         return 1.0 / (peak * fraction)
 
     def weights_seconds_per_byte(self, dtype: str, *, moe: bool = False) -> float:
@@ -109,6 +113,19 @@ class Rates:
         figure = achieved.attention_prefill_floor if phase == "prefill" else achieved.attention_decode_floor
         assert figure is not None
         return figure.value + self.launch - self.kernel
+
+    def score_seconds(self, width: float) -> float:
+        """Return what a FLOP of attention over heads of such a width costs more where scores cross memory [s]."""
+        passes = self.engine.score_passes
+        # A pair of a head is 2 x width FLOPs and one score of four bytes.
+        return (
+            0.0 if self.ideal or passes is None else passes.value * 2.0 / width * self.weights_seconds_per_byte("fp16")
+        )
+
+    def widens(self, dtype: str) -> bool:
+        """Return whether weights of a format are widened to 16 bits by a kernel of their own before a prefill."""
+        vendors = self.engine.widens_on or ()
+        return dtypes.BYTES[dtype] < dtypes.BYTES["fp16"] and self.hardware.vendor in vendors
 
     @property
     def attention_padding(self) -> float:
@@ -195,6 +212,7 @@ class Rates:
 def _by_unit(fractions: dict[str, Figure], unit: str) -> float:
     """Return the fraction of a unit, or of the nearest unit that has one."""
     near = {"fp4": ("fp8", "int8", "bf16"), "fp8": ("int8", "bf16"), "int8": ("fp8", "bf16"), "fp16": ("bf16",)}
+    near[dtypes.HALF_SUMS] = ("fp16", "bf16")
     for name in (unit, *near.get(unit, ()), "bf16", "fp16"):
         if name in fractions:
             return fractions[name].value

@@ -83,3 +83,8 @@ class Table:
     def values(self) -> tuple[float, ...]:
         """The rows as plain numbers, one after another, kernel.N_COLUMNS each."""
         return tuple(chain.from_iterable(map(_numbers, self.rows)))
+
+    @cached_property
+    def launched(self) -> float:
+        """Operations that the host sends to the chips of all stages."""
+        return sum(row.count for row in self.rows if row.overhead > 0)

@@ -59,10 +59,31 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
         parts += _ffn_rows(ffn, model.d_model, rates, layer, layers)
         rows += [*parts, *_small_rows(mixer, ffn, parts, model.d_model, rates, layer, layers)]
     rows += _ends(model, rates)
+    if phase == "prefill":
+        rows = [part for row in rows for part in _widened(row, rates)]
     if rates.engine.two_batch_overlap and any(row.beside for row in rows):
         busy = rates.engine.travel_cores.value if rates.engine.travel_cores and phase == "prefill" else 0.0
         rows = [_halved(row, 1.0 - busy) for row in rows]
     return Table(tuple(rows), float(rates.deployment.dp))
+
+
+def _widened(row: Row, rates: Rates) -> list[Row]:
+    """Return a product of a prefill, and before it the kernel that widens its weights where the engine has one."""
+    if row.flops_sampled or not (row.bytes_fixed and rates.widens(row.dtype)):
+        return [row]
+    elements = row.bytes_fixed / BYTES[row.dtype]
+    wide = elements * BYTES["fp16"]
+    seconds_per_byte = rates.weights_seconds_per_byte("fp16")
+    widen = Row(
+        f"widen {row.op}",
+        row.layer,
+        dtype=row.dtype,
+        count=row.count,
+        bytes_fixed=row.bytes_fixed + wide,
+        seconds_per_byte=seconds_per_byte,
+        overhead=rates.launch,
+    )
+    return [widen, replace(row, bytes_fixed=wide, seconds_per_byte=seconds_per_byte)]
 
 
 def _halved(row: Row, cores: float) -> Row:

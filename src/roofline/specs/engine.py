@@ -88,6 +88,12 @@ class Pace:
     """Matrix products relative to the chip's achieved fraction."""
     attention: Fraction | None = None
     """Attention relative to the chip's achieved fraction."""
+    experts: dict[str, Fraction] | None = None
+    """Grouped expert products relative to the chip's achieved fraction, by compute unit: kernels of formats differ."""
+    score_passes: Number | None = None
+    """Times that attention scores cross memory in 32 bits where attention is not one fused kernel."""
+    widens_on: tuple[str, ...] | None = None
+    """Vendors on whose chips a kernel of its own widens the weights of each prefill chunk to 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +126,18 @@ class Engine(Pace, Sourced):
     """True: prefill chunks share a step with decode."""
     window_cache: bool | None = None
     """True: window layers keep only their window; False: the cache keeps every token."""
+    half_sums: bool | None = None
+    """True: FP16 products are summed in FP16, where the chip is faster at it."""
+    launch_queue: Number | None = None
+    """Operations that may wait on a chip before the host must: how far chunks of a prefill run ahead in a pipeline."""
     pads_heads: bool | None = None
     """True: a TP degree that does not divide the heads is allowed; the last ranks hold padding."""
     epochs: tuple[Epoch, ...] = ()
     """Earlier releases that were not equally fast, oldest first."""
     spatial: SpatialEngine | None = None
     """Only for engines of spatial chips."""
+
+    def epoch(self, date: str) -> Epoch | None:
+        """Return the epoch of releases of a date (YYYY, YYYY-MM or YYYY-MM-DD); None for today's."""
+        month = date[:7] if len(date) >= 7 else f"{date}-12"
+        return next((epoch for epoch in self.epochs if month <= epoch.until), None)

@@ -143,8 +143,8 @@ class Achieved:
     """Large matrix products, share of the dense peak, by compute unit."""
     weights: dict[str, Fraction] = field(default_factory=dict)
     """Streaming weights of a format at batch 1, share of memory bandwidth, by compute unit (fp4, fp8, bf16)."""
-    moe_gemm: Fraction | None = None
-    """Grouped expert products relative to `gemm`."""
+    moe_gemm: dict[str, Fraction] = field(default_factory=dict)
+    """Grouped expert products relative to `gemm`, by compute unit."""
     moe_weights: Number | None = None
     """Streaming expert weights relative to `weights`; together they never exceed the bandwidth."""
     moe_width: Number | None = None
@@ -212,7 +212,7 @@ class Hardware(Sourced):
     default_engine: str = "vllm"
     """Engine that this chip is usually served with."""
     peak: dict[str, FlopRate]
-    """Dense peak by unit: fp4, fp8, int8, bf16, fp16, tf32, fp32 [FLOP/s]."""
+    """Dense peak by unit: fp4, fp8, int8, bf16, fp16, tf32, fp32; fp16_half where sums in FP16 are faster [FLOP/s]."""
     memory: tuple[MemoryTier, ...]
     """Tiers that software addresses, nearest first."""
     cache: MemoryTier | None = None
