@@ -10,15 +10,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from roofline.calibrate import OUTLIER, Fit, Pool, weights
+from roofline.calibrate import OUTLIER, Fit, Pool, loss_of, weights
 from roofline.constants import Parameter
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Times that the errors of the remaining rows are evaluated anew, and linear steps between them.
-EVALUATIONS, STEPS = 2, 30
+#: Most moves, each followed by an evaluation of the remaining rows, and linear steps towards each.
+EVALUATIONS, STEPS = 5, 30
+#: A gain of the loss too small to go on for.
+ENOUGH = 5e-4
 
 
 def without(
@@ -44,7 +46,8 @@ def without(
 
     names = list(fit.values)
     bounds = np.log(np.array([p.bounds for p in names]))
-    prior = 1.0 / np.array([p.spread for p in names]) ** 2
+    spreads = np.array([p.spread for p in names])
+    prior = 1.0 / spreads**2
     x0 = np.log(np.array([fit.start[p] for p in names]))
     best = np.log(np.array([fit.values[p] for p in names]))
     with Pool(fit.rows, processes or os.cpu_count() or 1) as pool:
@@ -52,24 +55,41 @@ def without(
         def errors(x: NDArray[np.float64], rows: Sequence[int]) -> NDArray[np.float64]:
             return pool.errors(dict(zip(names, np.exp(x), strict=True)), rows)
 
+        def solved(
+            at: NDArray[np.float64], known: NDArray[np.float64], slope: NDArray[np.float64], w: NDArray[np.float64]
+        ) -> NDArray[np.float64]:
+            """Return the constants that would be best if errors were linear in them."""
+            x = at
+            for _ in range(STEPS):
+                e = known + slope @ (x - at)
+                robust = w / (OUTLIER**2 * np.sqrt(1.0 + (e / OUTLIER) ** 2))
+                left = slope.T @ (robust[:, None] * slope) + np.diag(prior)
+                step = np.linalg.solve(left, slope.T @ (robust * e) + prior * (x - x0))
+                moved = np.clip(x - np.clip(step, -0.3, 0.3), bounds[:, 0], bounds[:, 1])
+                if np.abs(moved - x).max() < 1e-3:
+                    break
+                x = moved
+            return x
+
         for part in parts:
             out = set(part)
             rest = [i for i in range(len(fit.rows)) if i not in out]
             w = weights([fit.rows[i] for i in rest])
             slope, x, known = fit.jacobian[rest], best, fit.after[rest]
-            for evaluation in range(EVALUATIONS):
-                if evaluation:
-                    known = errors(x, rest)
-                at = x
-                for _ in range(STEPS):
-                    e = known + slope @ (x - at)
-                    robust = w / (OUTLIER**2 * np.sqrt(1.0 + (e / OUTLIER) ** 2))
-                    left = slope.T @ (robust[:, None] * slope) + np.diag(prior)
-                    step = np.linalg.solve(left, slope.T @ (robust * e) + prior * (x - x0))
-                    moved = np.clip(x - np.clip(step, -0.3, 0.3), bounds[:, 0], bounds[:, 1])
-                    if np.abs(moved - x).max() < 1e-3:
+            loss = loss_of(known, w, x, x0, spreads)
+            for _ in range(EVALUATIONS):
+                goal = solved(x, known, slope, w)
+                # The errors are not linear in the constants: a step that makes them worse is halved.
+                for share in (1.0, 0.5, 0.25):
+                    trial = x + share * (goal - x)
+                    new = errors(trial, rest)
+                    if (gain := loss - loss_of(new, w, trial, x0, spreads)) > 0:
                         break
-                    x = moved
+                if gain <= 0:
+                    break
+                x, known, loss = trial, new, loss - gain
+                if gain < ENOUGH * loss:
+                    break
             found = errors(x, list(part))
             say(f"left out {len(part)} rows: median error {np.median(np.abs(found)):.1%}")
             yield dict(zip(names, np.exp(x).tolist(), strict=True)), found
