@@ -30,7 +30,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ROOFLINE_PATH"] = str(ROOT / "bench" / "priors")
 
-from roofline import calibrate, catalog, constants, left_out  # noqa: E402 (the priors must be chosen first)
+from roofline import calibrate, catalog, constants, interval, left_out  # noqa: E402 (the priors must be chosen first)
 from roofline.calibrate import Parameter  # noqa: E402
 from roofline.calibration import dump  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
@@ -179,8 +179,7 @@ def table(title: str, rows: list, errors: np.ndarray) -> None:
 
 def shape_of(m) -> str:
     """Return a model's shape: editions of one architecture are one model here."""
-    model = catalog.model(m.model)
-    return f"{model.d_model} {sorted(map(str, model.kinds.items()))}"
+    return interval.shape_of(catalog.model(m.model))
 
 
 #: What is left out together, by what a file of residuals is called; None: a part of the configurations at a time.

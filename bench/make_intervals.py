@@ -7,7 +7,8 @@ log errors on configurations, and on whole chips, models and sources, that were 
 
 An interval is the shortest range that held `LEVEL` of such errors in the finest group that has enough of them: chip,
 engine and kind of FFN; engine and kind of FFN; chip and engine; engine; all. Where the chip was never fitted the errors
-are those on left-out chips. Where neither chip nor engine was, they are those of the constants before any fit.
+are those on left-out chips; where only the model was not, those on left-out models. Where neither chip nor engine was,
+they are those of the constants before any fit, and no narrower than those on left-out chips.
 Separate pools, and engines on another vendor's chips than those they were fitted on, take part in no fit, so that
 today's constants have not seen them either.
 
@@ -30,18 +31,18 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 
-from fit_constants import excluded, group_of, sample  # noqa: E402 (it chooses the priors, which the others must see)
+from fit_constants import excluded, group_of, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
 from roofline import calibrate, catalog  # noqa: E402
-from roofline.interval import WORDS, cells, ffn_kind  # noqa: E402
+from roofline.interval import NEW_MODEL, WORDS, cells, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
 
 #: Share of held-out errors inside a range: a little above nine in ten, because the shortest range of a finite sample is
 #: a little too short for the next row.
 LEVEL = 0.905
-#: The same for chips that were left out: the rows of a chip err together, so that a new chip is further off than a new
-#: row of the chips seen.
-LEVEL_CHIPS = 0.97
+#: The same for chips and models that were left out: the rows of one err together, so that a new chip is further off
+#: than a new row of the chips seen.
+LEVEL_NEW = 0.97
 #: A group of its own needs so many held-out rows.
 ENOUGH = 30
 
@@ -54,7 +55,7 @@ class Row:
     chip: str
     engine: str
     ffn: str
-    model: str
+    model: str  # its shape
     source: str
     group: str
     error: float
@@ -100,7 +101,7 @@ def read(path: str, known: dict[str, object]) -> list[Row]:
         _, kind, chip, engine, model, name, error = json.loads(line)
         if name in known:
             m = known[name]
-            found.append(Row(kind, chip, engine, _ffn(model), model, m.source, str(group_of(m)), -error))
+            found.append(Row(kind, chip, engine, _ffn(model), shape_of(m), m.source, str(group_of(m)), -error))
     return found
 
 
@@ -109,8 +110,8 @@ def _ffn(model: str) -> str:
 
 
 def fitted(left_out: dict[str, list[Row]]) -> list[Row]:
-    """Return the rows that calibrated intervals are made from: one's model or way to measure is often new as well."""
-    return [row for what in ("configurations", "models", "sources") for row in left_out.get(what, ())]
+    """Return the rows that calibrated intervals are made from: one's way to measure is often new as well."""
+    return [row for what in ("configurations", "sources") for row in left_out.get(what, ())]
 
 
 def predicted(measured: list) -> list[Row]:
@@ -118,7 +119,7 @@ def predicted(measured: list) -> list[Row]:
     kept, _ = calibrate.usable(measured)
     errors = [calibrate.log_error(m) for m in kept]
     return [
-        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), m.model, m.source, str(group_of(m)), -e)
+        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), shape_of(m), m.source, str(group_of(m)), -e)
         for m, e in zip(kept, errors, strict=True)
     ]
 
@@ -139,7 +140,7 @@ def coverage(rows: list[Row], by: str, others: list[Row]) -> dict[str, tuple[flo
     random.Random(3).shuffle(names)
     fold = {name: i % 10 if by == "group" else i for i, name in enumerate(names)}
     seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-    level = LEVEL_CHIPS if by == "chip" else LEVEL
+    level = LEVEL_NEW if by in ("chip", "model") else LEVEL
     for one in sorted(set(fold.values())):
         factors = table((row for row in others if fold.get(getattr(row, by)) != one), level=level)
         check(seen, [row for row in rows if fold[getattr(row, by)] == one], factors)
@@ -193,13 +194,18 @@ def main() -> None:
 
     rows = fitted(left_out)
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
+    shapes = Counter(row.model for row in rows)
     vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= 8}
     tables = {
         "calibrated": table(rows),
-        "transferred": table(left_out["chips"], level=LEVEL_CHIPS),
+        NEW_MODEL: table(left_out["models"], level=LEVEL_NEW),
+        "transferred": table(left_out["chips"], level=LEVEL_NEW),
         "spec-sheet": table(prior, sys.maxsize),
     }
-    for word in WORDS:
+    for question, factors in tables["spec-sheet"].items():
+        far = tables["transferred"].get(question, factors)["any"]
+        factors["any"] = (min(factors["any"][0], far[0]), max(factors["any"][1], far[1]))
+    for word in tables:
         tables[word] |= table(pools, sys.maxsize)
     for question, factors in table(young, sys.maxsize).items():
         tables["transferred"].setdefault(question, {})["elsewhere"] = factors["any"]
@@ -209,12 +215,13 @@ def main() -> None:
         f"chips = {json.dumps(sorted(name for name, n in chips.items() if n >= 8))}",
         f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= 8))}",
         f"engine_vendors = {json.dumps(sorted(vendors))}",
+        f"shapes = {json.dumps(sorted(name for name, n in shapes.items() if n >= 8))}",
         "",
         "[spatial]",
         *(f"{question} = {list(pair)}" for question, pair in spatial(folder).items()),
     ]
     for question in dict.fromkeys(QUESTIONS.values()):
-        for word in WORDS:
+        for word in (*WORDS, NEW_MODEL):
             factors = tables[word].get(question) or tables["calibrated"][question]
             lines += ["", f"[{question}.{word}]", *(f'"{cell}" = {list(pair)}' for cell, pair in factors.items())]
     (ROOT / "calibration" / "intervals.toml").write_text("\n".join(lines) + "\n")
@@ -226,7 +233,7 @@ def write_held_out(left_out: dict[str, list[Row]], pools: list[Row]) -> None:
     found = ["left_out,kind,n,median_absolute_error,bias,interval_coverage,interval_factor"]
     by = {"configurations": "group", "chips": "chip", "models": "model", "sources": "source"}
     for what, rows in left_out.items():
-        found += _lines(what, rows, coverage(rows, by[what], rows if what == "chips" else fitted(left_out)))
+        found += _lines(what, rows, coverage(rows, by[what], rows if what in ("chips", "models") else fitted(left_out)))
     found += _lines("never fitted", pools, coverage(pools, "group", pools))
     (ROOT / "calibration" / "held_out.csv").write_text("\n".join(found) + "\n")
     print("\n".join(found))

@@ -254,3 +254,49 @@ def test_two_batch_overlap_hides_communication_behind_computation() -> None:
     travel = sum(p.seconds for p in parts if p.op in ("dispatch", "combine"))
     rest = sum(p.seconds for p in parts) - travel
     assert serving.decode_seconds(beside, 12_690, 4989) == pytest.approx(max(travel, rest))
+
+
+def _prompt_rate(
+    hw: str, model: str, weights: str, tokens: int, pp: int = 1, engine: str = "llama.cpp@2024-05"
+) -> float:
+    system = resolve(Request(hw, model, engine, chips=pp, pp=pp, weights=weights))
+    return tokens / serving.prefill_seconds(system, 1.0, tokens)
+
+
+# Published prompt rates below: https://github.com/XiongjieDai/GPU-Benchmarks-on-LLM-Inference, 2024-05.
+@pytest.mark.parametrize(
+    ("hw", "short", "long"), [("a100", 5948, 4137), ("a40", 3325, 2013), ("rtx4000-ada", 2452, 1337)]
+)
+def test_long_prompts_are_slower_where_scores_cross_memory(hw: str, short: float, long: float) -> None:
+    # Llama-3-8B in Q4_K_M, 512 and 8,192 tokens; attention of that year was three kernels, with scores in between.
+    ratio = _prompt_rate(hw, "llama-3-8b", "q4_k_m", 8192) / _prompt_rate(hw, "llama-3-8b", "q4_k_m", 512)
+    assert ratio == pytest.approx(long / short, rel=0.15)
+    fused = [_prompt_rate(hw, "llama-3-8b", "q4_k_m", n, engine="llama.cpp") for n in (512, 8192)]
+    assert fused[1] / fused[0] > 1.1 * ratio
+
+
+def test_four_bit_prompts_were_slower_than_sixteen_bit_ones() -> None:
+    # A100 PCIe, Llama-3-8B, 512 tokens: 7,741 tok/s in FP16 and 5,981 in Q4_K_M, whose weights a kernel widened first.
+    ratio = _prompt_rate("a100-pcie", "llama-3-8b", "q4_k_m", 512) / _prompt_rate(
+        "a100-pcie", "llama-3-8b", "fp16", 512
+    )
+    assert ratio == pytest.approx(5981 / 7741, rel=0.2)
+    system = resolve(Request("apple-m2-ultra", "llama-3-8b", "llama.cpp@2024-05", weights="q4_k_m"))
+    assert not any(row.op.startswith("widen") for row in system.prefill.rows)  # its kernels widen in registers
+
+
+def test_pipelines_gain_what_their_host_runs_ahead() -> None:
+    # Four A40 over one, 1,024 tokens in Q4_K_M: 4,842 / 3,241 = 1.49 with 32 layers, 263 / 240 = 1.10 with 80.
+    gain = {
+        model: _prompt_rate("a40", model, "q4_k_m", 1024, pp=4) / _prompt_rate("a40", model, "q4_k_m", 1024)
+        for model in ("llama-3-8b", "llama-3-70b")
+    }
+    assert gain["llama-3-8b"] == pytest.approx(1.49, rel=0.15)
+    assert gain["llama-3-70b"] == pytest.approx(1.10, rel=0.15)
+
+
+def test_geforce_sums_in_sixteen_bits_at_twice_the_rate() -> None:
+    # Llama-3-8B in FP16, 1,024 tokens: 9,056 tok/s on an RTX 4090, 4,315 on an RTX A6000; with sums in FP32 the peaks
+    # are 165 and 155 TFLOP/s, with sums in FP16 330 and 155.
+    ratio = _prompt_rate("rtx4090", "llama-3-8b", "fp16", 1024) / _prompt_rate("rtx-a6000", "llama-3-8b", "fp16", 1024)
+    assert ratio == pytest.approx(9056 / 4315, rel=0.25)

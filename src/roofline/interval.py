@@ -3,9 +3,9 @@
 Split-conformal by group [1]_: for each class of question and each degree of familiarity (chip and engine fitted, one of
 them, none) the interval is the shortest range that held nine in ten of the held-out ratios of measured to predicted
 time, in the finest group that has enough of them: chip, engine and kind of FFN, down to all. Experts have a group of
-their own because routing and their small matrices are what a step is least sure of. The factors are in
-calibration/intervals.toml, written by ``bench/make_intervals.py``; whether they hold, on rows that neither fit nor
-interval has seen, is in docs/accuracy.md.
+their own because routing and their small matrices are what a step is least sure of. A model whose shape no fit has seen
+takes the ratios of models that were left out. The factors are in calibration/intervals.toml, written by
+``bench/make_intervals.py``; whether they hold, on rows that neither fit nor interval has seen, is in docs/accuracy.md.
 
 References
 ----------
@@ -50,6 +50,8 @@ def _table() -> dict[str, Any]:
 
 #: Degrees of familiarity, closest first.
 WORDS = ("calibrated", "transferred", "spec-sheet")
+#: The table of fitted chips and engines for a model of another shape than those fitted.
+NEW_MODEL = "new-model"
 
 
 def familiarity(system: System) -> str:
@@ -66,6 +68,12 @@ def _engine(system: System) -> str:
 def ffn_kind(model: Model) -> str:
     """Return ``moe`` where layers route tokens to experts, else ``dense``."""
     return "moe" if any(ffn.kind == "moe" for ffn in model.ffns.values()) else "dense"
+
+
+def shape_of(model: Model) -> str:
+    """Return a model's width and layers by kind: editions of one architecture are one model to a fit."""
+    kinds = ", ".join(f"{n:g} x {mixer} + {ffn}" for (mixer, ffn), n in sorted(model.kinds.items()))
+    return f"{model.d_model}: {kinds}"
 
 
 def cells(chip: str, engine: str, ffn: str, elsewhere: bool) -> list[str]:
@@ -108,7 +116,8 @@ def interval(system: System, question: str) -> Interval | None:
         return _spatial(system, question)
     table, confidence = _table(), familiarity(system)
     elsewhere = f"{_engine(system)} {system.hardware.vendor}" not in table["engine_vendors"]
-    factors = table[question][confidence]
+    known = confidence != "calibrated" or shape_of(system.model) in table["shapes"]
+    factors = table[question][confidence if known else NEW_MODEL]
     groups = cells(system.names[0], _engine(system), ffn_kind(system.model), elsewhere)
     low, high = next(factors[cell] for cell in groups if cell in factors)
     return Interval(low, high, confidence)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofline import serving, timed, workload
 from roofline.interval import Interval
-from roofline.row import SkippedError, batch_of, lengths, request_of, system_of
+from roofline.row import SkippedError, batch_of, lengths, request_of, splits, system_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from roofline.system import System
     from roofline.workload import Service
 
+#: Metrics that count all chips of a row.
+TOTALS = ("output_tok_s_total", "total_tok_s", "input_tok_s")
+#: Modes whose queue is never empty; an open loop is published at the highest rate that it stands.
+_FULL = ("offline_throughput", "server")
+_RATES = ("output_tok_s_total", "output_tok_s_per_gpu", "total_tok_s")
 #: One pool of a disaggregated row's notes: "prefill 4x(tp1 adp4 ep4)".
 _POOL = re.compile(r"(prefill|decode) (\d+)x\(tp(\d+) adp(\d+) ep(\d+)\)")
 
@@ -64,6 +69,8 @@ def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Predict
         raise SkippedError("the source does not define its throughput")
     if m.mode == "disagg":
         return _disaggregated(m, adjust)
+    if m.mode in _FULL:
+        return _saturated(m, adjust)
     system = system_of(request_of(m))
     if adjust is not None:
         system = adjust(system)
@@ -71,7 +78,11 @@ def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Predict
         return _spatial(m, system)
     if m.mode not in _PREDICTORS:
         raise SkippedError(f"mode {m.mode!r} is not predicted")
-    return _PREDICTORS[m.mode](m, system)
+    found = _PREDICTORS[m.mode](m, system)
+    if m.metric in TOTALS and m.n_chips and m.n_chips < system.deployment.dp:
+        # Told per server of a wider group.
+        found = replace(found, value=found.value * m.n_chips / system.deployment.chips)
+    return found
 
 
 def _from_service(m: Any, system: System, service: Service) -> Prediction:
@@ -115,16 +126,38 @@ def _concurrency(m: Any, system: System) -> Prediction:
     return _from_service(m, system, workload.closed_loop(system, batch_of(m), isl, osl))
 
 
-def _saturated(m: Any, system: System) -> Prediction:
+def _saturated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:
+    """Predict a full queue; where the row leaves the split out, that of the fastest: nobody publishes another."""
     isl, osl = lengths(m)
-    batch = float(m.batch) if m.batch else None
-    return _from_service(m, system, workload.saturated(system, isl, osl, batch))
+    if m.mode == "server" and m.metric not in _RATES:
+        raise SkippedError("the row states no request rate")
+    batch = float(m.batch) if m.batch and m.mode != "server" else None
+    found: list[Prediction] = []
+    reason: SkippedError | None = None
+    for asked in splits(m):
+        try:
+            system = system_of(asked)
+        except SkippedError as error:
+            reason = error
+            continue
+        if adjust is not None:
+            system = adjust(system)
+        if system.spatial:
+            return _spatial(m, system)
+        found.append(_from_service(m, system, workload.saturated(system, isl, osl, batch)))
+    if not found:
+        raise reason or SkippedError("the row states no deployment that holds the model")
+    return max(found, key=lambda one: one.value) if found[0].rising else found[0]
 
 
 def _prefill(m: Any, system: System) -> Prediction:
     if m.isl is None:
         raise SkippedError("the row states no prompt length")
-    batch, isl = float(m.batch or 1), float(max(1, m.isl))
+    isl = float(max(1, m.isl))
+    batch = float(m.batch or 1)
+    if m.batch is None and m.metric.startswith("input_tok_s") and system.deployment.dp > 1:
+        # A rate of ranks side by side is that of full steps on each.
+        batch = system.deployment.dp * max(1.0, serving.prefill_chunk(system) // isl)
     seconds = serving.prefill_seconds(system, batch, isl) + workload.host(system, isl)
     rate = batch * isl / seconds
     if m.metric == "input_tok_s_per_gpu":
@@ -208,7 +241,6 @@ def _spatial(m: Any, system: System) -> Prediction:
 _PREDICTORS: dict[str, Callable[[Any, System], Prediction]] = {
     "static_batch": _static,
     "concurrency": _concurrency,
-    "offline_throughput": _saturated,
     "prefill_only": _prefill,
     "decode_only": _decode,
     "min_latency": _low_latency,

@@ -23,6 +23,11 @@ def request_of(m: Any) -> Request:
     """Return the request of a row: its deployment, formats, and the engine as of its date."""
     tp, pp, dp = int(m.tp or 1), int(m.pp or 1), int(m.dp or 1)
     chips = int(m.n_chips or tp * pp * dp)
+    if dp > 1 and tp * pp * dp % chips == 0:
+        # A wider group than the chips that the figure is for: it is told per server.
+        chips = tp * pp * dp
+    if m.tp is None and m.dp is None:
+        tp, pp, dp = max(1, chips // pp), pp, 1
     if tp * pp * dp != chips:
         # Sources that count cores, or name only some degrees: the chips are what is sure.
         dp = max(1, chips // (tp * pp)) if tp * pp <= chips and chips % (tp * pp) == 0 and dp == 1 else 1
@@ -47,6 +52,15 @@ def request_of(m: Any) -> Request:
         cores=_cores(m.cores),
         as_measured=True,
     )
+
+
+def splits(m: Any) -> list[Request]:
+    """Return the requests that a row may mean: its own, or replicas of 1, 2, 4 ... chips where it states no split."""
+    one = request_of(m)
+    if m.tp is not None or m.dp is not None or m.pp is not None or not m.n_chips:
+        return [one]
+    degrees = [1 << i for i in range(m.n_chips.bit_length()) if m.n_chips % (1 << i) == 0]
+    return [replace(one, tp=tp, dp=m.n_chips // tp) for tp in degrees]
 
 
 def dtype(text: str | None) -> str | None:

@@ -75,6 +75,7 @@ def kind_of(m: Any) -> str:
         return "static batch before 2024" if m.date[:4] < "2024" else "static batch, 2024 and later"
     names = {
         "offline_throughput": "saturated output throughput",
+        "server": "highest open-loop throughput",
         "prefill_only": "first token at low load",
         "decode_only": "decode at a fixed batch",
         "min_latency": "lowest latency",
@@ -97,6 +98,7 @@ QUESTIONS = {
     "static batch before 2024": "static_early",
     "static batch, 2024 and later": "static",
     "saturated output throughput": "throughput",
+    "highest open-loop throughput": "throughput",
     "first token at low load": "prefill",
     "decode at a fixed batch": "decode",
     "lowest latency": "decode",

@@ -61,7 +61,7 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
     rows += _ends(model, rates)
     if phase == "prefill":
         rows = [part for row in rows for part in _widened(row, rates)]
-    if rates.engine.two_batch_overlap and any(row.beside for row in rows):
+    if any(row.beside for row in rows):
         busy = rates.engine.travel_cores.value if rates.engine.travel_cores and phase == "prefill" else 0.0
         rows = [_halved(row, 1.0 - busy) for row in rows]
     return Table(tuple(rows), float(rates.deployment.dp))
@@ -174,13 +174,15 @@ def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) ->
     group = d.tp * d.dp
     copies = (group if group <= GATHERED else min(ffn.top_k, group)) / d.tp
     link, sent = rates.link(group), width
+    # Whoever sends tokens across servers hides the journey behind the other half of the batch.
+    beside = rates.engine.two_batch_overlap is True
     if link is not None and link is not rates.hardware.scale_up and rates.hardware.scale_up is not None:
+        beside = rates.engine.two_batch_overlap is not False
         # Across servers a token is sent once to each server that holds one of its experts, and spread there.
         servers = max(2.0, group / rates.hardware.scale_up.domain)
         copies = servers * (1.0 - (1.0 - 1.0 / servers) ** ffn.top_k) / d.tp
         # Kernels for this path send in the format that the experts compute in.
         sent = d_model * min(ACTIVATION_BYTES, max(1.0, BYTES[d.experts]))
-    beside = bool(rates.engine.two_batch_overlap)
     for op, size in (("dispatch", sent), ("combine", width)):
         payload = size * copies
         rows += collective(rates, op, layer, "all-to-all", group, count=count, bytes_token=payload, beside=beside)

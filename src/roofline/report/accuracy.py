@@ -27,24 +27,24 @@ fit at all.
 Each prediction carries a 90 % interval: the shortest range of measured over predicted time that held nine in ten
 errors on rows left out of the fit, in the finest group with at least 30 of them (chip, engine, and whether its FFNs are
 dense or experts; down to all rows of the question). It is `calibrated` where chip and engine were fitted (the errors on
-left-out configurations, models and sources), `transferred` where one of them was (those on left-out chips), and
-`spec-sheet` where neither was (the errors of the constants before any fit). Below, each row is held against an interval
-made without its own configuration, chip, model or source. The last column is the median factor: half the rows have an
-interval narrower than x/÷ that. A source or a model that was never seen is further off than its interval says: sources
-differ in how they measure.
+left-out configurations and sources, or on left-out models for a model of a shape that no fit has seen), `transferred`
+where one of them was (those on left-out chips), and `spec-sheet` where neither was (the errors of the constants before
+any fit, or those on left-out chips if larger). Below, each row is held against an interval made without its own
+configuration, chip, model or source. The last column is the median factor: half the rows have an interval narrower than
+x/÷ that. A source that was never seen is further off than its interval says: sources differ in how they measure.
 """
 _LIMITS = """## What is not modelled
 
 - **Routing of a given workload**: popularity of experts is taken as exponentially spread, for every model and load.
 - **TTFT under load** is a queue: its mean hangs on how a benchmark starts its users and how it draws lengths, which
   sources rarely say. Read the interval.
-- **llama.cpp prefill** has code paths of its own for each format and generation of chip; one fraction per class of
-  chips stands for all of them.
+- **llama.cpp prefill** has kernels of its own for each format and generation of chip; one fraction per class of chips
+  stands for all of them. Some published rows contradict their neighbours fourfold (8,192 tokens in FP16 on A100, L40S).
 - **The cache's format and the drawn lengths** of a row whose source leaves them out are those of the public recipe of
   its engine and chip (`unstated.py`); other recipes differ by up to a tenth.
 - **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
-- **Grouped expert kernels** differ between engines on one chip by up to 1.5 times in prefill, either way; one fraction
-  per class of chips stands for them. That is most of what is left of kernel-level prefill steps.
+- **Grouped expert kernels** are tuned for some shapes and not for others: one fraction for each format, chip class and
+  engine stands for all shapes. That is most of what is left of kernel-level prefill steps.
 - **Young ports**: vLLM of 2024 on AMD and Intel GPUs (one source repeats a point with results up to five times apart)
   is predicted as today's engine would run, and left out of every fit.
 - **Separate pools** take their routing, transfer overlap and admission from no model; TTFT there is a lower bound.
