@@ -35,6 +35,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "expert_imbalance": (1.0, 2.0),
     "isolated": (0.8, 2.0),
     "isolated_prefill": (0.6, 1.6),
+    "isolated_experts": (0.3, 4.0),
     "isolated_quantise": (0.05e-6, 30e-6),
     "moe_weights": (0.3, 1.6),
     "moe_width": (10.0, 2000.0),

@@ -54,7 +54,8 @@ HALF_SUMS = "fp16_half"
 
 #: Units to try in turn when the chip has none for a format: the next wider one.
 _WIDER: dict[str, tuple[str, ...]] = {
-    "fp4": ("fp4", "fp8", "bf16", "fp16", "tf32", "fp32"),
+    # Kernels for chips without the unit widen 4-bit weights to 16 bits, whatever else the chip has.
+    "fp4": ("fp4", "bf16", "fp16", "tf32", "fp32"),
     "fp8": ("fp8", "bf16", "fp16", "tf32", "fp32"),
     "int8": ("int8", "bf16", "fp16", "tf32", "fp32"),
     "bf16": ("bf16", "fp16", "tf32", "fp32"),

@@ -80,6 +80,10 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     isolated = engine.isolated if phase == "decode" else engine.isolated_prefill
     if isolated:
         seconds *= isolated.value
+    if parts == ("moe",) and engine.isolated_experts and phase == "prefill":
+        unit = system.rates.unit(system.deployment.experts)
+        factor = engine.isolated_experts.get(unit)
+        seconds *= factor.value if factor else 1.0
     if engine.isolated_quantise:
         quantised = (row for row in rows if row.bytes_fixed > 0 and system.rates.unit(row.dtype) in EIGHT_OR_FEWER)
         seconds += engine.isolated_quantise.value * sum(row.count for row in quantised)

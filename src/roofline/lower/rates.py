@@ -68,7 +68,6 @@ class Rates:
         fraction = _by_unit(self.achieved.gemm, unit) * (self.engine.gemm.value if self.engine.gemm else 1.0)
         if moe:
             fraction *= _by_unit(self.achieved.moe_gemm, unit)
-            fraction *= _by_unit(self.engine.experts, unit) if self.engine.experts else 1.0
         return 1.0 / (peak * fraction)
 
     def weights_seconds_per_byte(self, dtype: str, *, moe: bool = False) -> float:

@@ -70,6 +70,8 @@ class Pace:
     compose steps from such timings."""
     isolated_prefill: Number | None = None
     """The same of large kernels: alone, a chip clocks higher than under load, which may outweigh the gaps."""
+    isolated_experts: dict[str, Number] | None = None
+    """The same of grouped expert products, by compute unit: the tables time them with a skew of their own choice."""
     isolated_quantise: Seconds | None = None
     """Quantising the input of an 8- or 4-bit product where such a table times it by itself; serving fuses it [s]."""
     expert_imbalance: Number | None = None
@@ -88,8 +90,6 @@ class Pace:
     """Matrix products relative to the chip's achieved fraction."""
     attention: Fraction | None = None
     """Attention relative to the chip's achieved fraction."""
-    experts: dict[str, Fraction] | None = None
-    """Grouped expert products relative to the chip's achieved fraction, by compute unit: kernels of formats differ."""
     score_passes: Number | None = None
     """Times that attention scores cross memory in 32 bits where attention is not one fused kernel."""
     widens_on: tuple[str, ...] | None = None
