@@ -54,6 +54,10 @@ class Rates:
 
     def unit(self, dtype: str) -> str:
         """Return the compute unit that multiplies weights of a format."""
+        if self.widens(dtype):
+            dtype = "fp16"
+        elif self.engine.int8_inputs and dtypes.BYTES[dtype] < dtypes.BYTES["fp16"] and "int8" in self.peaks:
+            return "int8"
         unit = dtypes.compute_unit(dtype, self.deployment.activations, self.peaks)
         if self.engine.half_sums and unit == "fp16" and dtypes.HALF_SUMS in self.peaks:
             return dtypes.HALF_SUMS
