@@ -128,7 +128,7 @@ class Engine(Pace, Sourced):
     window_cache: bool | None = None
     """True: window layers keep only their window; False: the cache keeps every token."""
     int8_inputs: bool | None = None
-    """True: products with weights of fewer bits than 16 take their inputs as 8-bit integers, where the chip has them."""
+    """True: products with weights of fewer bits than 16 take their inputs as 8-bit integers, where the chip can."""
     half_sums: bool | None = None
     """True: FP16 products are summed in FP16, where the chip is faster at it."""
     launch_queue: Number | None = None
