@@ -35,6 +35,15 @@ def test_every_question_has_an_interval_that_holds_the_prediction(
         assert found.low < found.high
 
 
+def test_a_model_of_a_new_shape_is_less_sure() -> None:
+    # Same chip, engine and kind of FFN; the shape of Llama 70B was fitted, that of Llama 405B was not.
+    names = ("llama-3.3-70b", "llama-3.1-405b")
+    known, new = (interval(system("h100", name, "tensorrt-llm"), "throughput") for name in names)
+    assert known is not None and new is not None
+    assert known.confidence == new.confidence == "calibrated"
+    assert new.high / new.low > known.high / known.low
+
+
 def test_the_ideal_engine_predicts_nothing() -> None:
     assert interval(system("h100", "llama-3.3-70b", "ideal"), "decode") is None
 

@@ -1,0 +1,87 @@
+"""What rows mean that leave something out: figures per server, no split, no rate; formats a chip has no unit for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roofline.measurements import Measurement, read_csv
+from roofline.predict import predict
+from roofline.resolve import Request, resolve
+from roofline.row import SkippedError, request_of
+
+HEADER = "hardware,n_chips,tp,dp,ep,engine,date,model,weight_precision,kv_precision,mode,isl,osl,batch,metric,value"
+HEADER += ",spec_decode"
+
+
+def rows(folder: Path, *lines: str) -> list[Measurement]:
+    path = folder / "rows.csv"
+    path.write_text("\n".join((HEADER, *lines)) + "\n")
+    return read_csv(path)
+
+
+def test_a_figure_per_server_of_a_wider_group(tmp_path: Path) -> None:
+    # SGLang on 96 H100, https://lmsys.org/blog/2025-05-05-large-scale-ep: groups of 32 ranks read 52,300 tokens/s per
+    # server of eight; no batch is stated, so that every rank takes full steps.
+    (m,) = rows(
+        tmp_path,
+        "h100,8,1,32,32,sglang,2025-05,deepseek-v3,fp8,,prefill_only,2000,0,,input_tok_s,52300,false",
+    )
+    asked = request_of(m)
+    assert (asked.chips, asked.tp, asked.dp, asked.ep) == (32, 1, 32, 32)
+    assert predict(m).value == pytest.approx(52_300, rel=0.25)
+
+
+def test_rows_without_a_split_are_the_fastest_one(tmp_path: Path) -> None:
+    line = "h200,8,{tp},{dp},,tensorrt-llm,2024-08,llama-2-70b,fp8,fp8,{mode},294,294,,output_tok_s_total,1,false"
+    splits = [line.format(tp=tp, dp=8 // tp, mode="offline_throughput") for tp in (1, 2, 4, 8)]
+    unstated = [line.format(tp="", dp="", mode=mode) for mode in ("offline_throughput", "server")]
+    *stated, offline, server = (predict(m).value for m in rows(tmp_path, *splits, *unstated))
+    assert offline == server == max(stated)
+    # Where latency counts, chips that are named without a split work together.
+    (m,) = rows(tmp_path, "h200,8,,,,vllm,2025-01,llama-3.1-70b,fp8,,concurrency,1024,1024,4,tpot_ms,1,false")
+    assert request_of(m).tp == 8
+
+
+def test_an_open_loop_has_a_rate(tmp_path: Path) -> None:
+    (m,) = rows(tmp_path, "h800,144,1,144,144,deepseek,2025-02,deepseek-v3,fp8,,server,4989,,,tok_s_user,21,false")
+    with pytest.raises(SkippedError):
+        predict(m)
+    (m,) = rows(tmp_path, "h200,8,8,1,1,vllm,2025-02,llama-3.1-8b,fp8,,server,1024,128,,tok_s_user,21,false")
+    with pytest.raises(SkippedError, match="states no request rate"):
+        predict(m)
+
+
+def test_tensorrt_llm_keeps_whole_caches_of_window_layers(tmp_path: Path) -> None:
+    # gpt-oss-120b on two B200, attention-DP 2, 1,024 tokens in and 32,768 out: 6,279 tok/s per chip, TensorRT-LLM's own
+    # page of v1.1. Its cache keeps every token unless `max_attention_window` says otherwise.
+    (m,) = rows(
+        tmp_path,
+        "b200,2,1,2,2,tensorrt-llm,2025-11,gpt-oss-120b,mxfp4,fp8,offline_throughput,1024,32768,,output_tok_s_per_gpu,"
+        "6279,false",
+    )
+    assert predict(m).value == pytest.approx(6279, rel=0.2)
+    room = {
+        engine: resolve(Request("b200", "gpt-oss-120b", engine, chips=1, kv="fp8")).memory.max_batch(33_792)
+        for engine in ("tensorrt-llm", "vllm")
+    }
+    # Half of the layers have windows of 128 tokens.
+    assert room["vllm"] == pytest.approx(2 * room["tensorrt-llm"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("hw", "engine", "weights", "unit"),
+    [
+        ("h200", "vllm", "mxfp4", "bf16"),  # no FP4 unit: widened, though FP8 is there
+        ("b200", "vllm", "mxfp4", "fp4"),
+        ("rtx4090", "llama.cpp", "q4_k_m", "int8"),  # inputs in 8-bit integers since pull 8062
+        ("rtx4090", "llama.cpp@2024-05", "q4_k_m", "fp16_half"),  # widened, and summed in FP16
+        ("a100", "llama.cpp@2024-05", "q4_k_m", "fp16"),
+        ("rtx4090", "vllm", "fp16", "fp16"),  # sums in FP32
+        ("apple-m2-ultra", "llama.cpp", "q4_0", "fp16"),
+    ],
+)
+def test_the_unit_that_multiplies(hw: str, engine: str, weights: str, unit: str) -> None:
+    model = "gpt-oss-20b" if weights == "mxfp4" else "llama-3-8b"
+    assert resolve(Request(hw, model, engine, weights=weights)).rates.unit(weights) == unit
