@@ -161,7 +161,9 @@ def parameters(rows: list) -> list[Parameter]:
             found += [Parameter("chip", name, "weights", unit) for unit in own.weights]
     for name, n in engines.items():
         if n >= 6:
-            found += [Parameter("engine", name, field) for field in ENGINE_FIELDS]
+            # Kernels that are written for each vendor's chips say nothing of those for another's: the class has them.
+            ours = [field for field in ENGINE_FIELDS if field not in ("gemm", "attention") or name != "llama.cpp"]
+            found += [Parameter("engine", name, field) for field in ours]
             found += [Parameter("engine", name, "isolated_experts", unit) for unit in UNITS]
     return found
 
