@@ -86,13 +86,24 @@ FAR = {
         100,
     ): "half: 64 users run so fast on TP 8 in the plan, about 33 did",
     ("deepseek-r1", 1024, "h100", 100): "half: four users on 16 chips; latency between servers",
-    ("deepseek-r1", 8192, "b200", 75): "half: attention-DP pools stay fast enough at more users than were run",
+    (
+        "deepseek-r1",
+        1024,
+        "b200",
+        42,
+    ): "0.57: attention-DP pools that span servers stay fast enough at more users than were run",
     (
         "deepseek-r1",
         8192,
         "gb200",
         120,
-    ): "1.8 times as dear: what was run keeps this speed at more users than 64 ranks of the plan",
+    ): "1.6 times as dear: what was run keeps this speed at more users than 64 ranks of the plan",
+    (
+        "deepseek-r1",
+        8192,
+        "gb200",
+        164,
+    ): "half: a few ranks of one rack read prompts faster in the plan than what was run at this speed",
 }
 SAME = [
     (one, other)
@@ -100,7 +111,7 @@ SAME = [
     for other in PUBLISHED
     if one < other and (one[0], one[1], one[3]) == (other[0], other[1], other[3])
 ]
-#: Published crosses over here, at 0.721 and 0.809; the plan's two are as near to each other the other way around.
+#: Published crosses over here, at 0.721 and 0.809; the plan keeps GB200 cheaper.
 CROSSED = (("deepseek-r1", 8192, "b200", 164), ("deepseek-r1", 8192, "gb200", 164))
 
 
@@ -127,7 +138,9 @@ def test_dollars_are_within_40_percent(key: Key) -> None:
     [
         pytest.param(
             *pair,
-            marks=[pytest.mark.xfail(reason="0.787 and 0.681, within 15 %", strict=True)] if pair == CROSSED else [],
+            marks=[pytest.mark.xfail(reason="0.73 and 0.44: the plan of GB200 is too cheap", strict=True)]
+            if pair == CROSSED
+            else [],
         )
         for pair in SAME
     ],
