@@ -33,6 +33,13 @@ any fit, or those on left-out chips if larger). Below, each row is held against 
 configuration, chip, model or source. The last column is the median factor: half the rows have an interval narrower than
 x/÷ that. A source that was never seen is further off than its interval says: sources differ in how they measure.
 """
+#: A source that is in no fit.
+LATER = "NVIDIA TensorRT-LLM perf-overview v1.1"
+_LATER = """Saturated output per chip from a page that took part in no fit: models of which some were in none
+(gpt-oss-20b, Qwen3-235B-A22B) and RTX PRO 6000 cards, of which none was. It is not blind: that this engine keeps whole
+caches of window layers, that chips without an FP4 unit widen 4-bit weights to 16 bits, and that GB10 says little about
+cards, was seen here and then looked up. No constant is fitted to it.
+"""
 _LIMITS = """## What is not modelled
 
 - **Routing of a given workload**: popularity of experts is taken as exponentially spread, for every model and load.
@@ -68,6 +75,9 @@ def text(checked: Sequence[Checked]) -> str:
     """Return the page as Markdown."""
     parts = [_HEAD, "## By kind of measurement\n", _table(summary(checked, ["kind"]), ["kind"])]
     parts += ["## On what no fit had seen\n", _held_out()]
+    later = [c for c in checked if c.measurement.source == LATER]
+    if later:
+        parts += ["## A page published later\n", _LATER, _table(summary(later, ["hardware"]), ["hardware"])]
     for title, name in (("chip", "hardware"), ("engine", "engine"), ("model", "model")):
         parts += [f"## By {title}\n", _table([r for r in summary(checked, [name]) if r["n"] >= 5], [name])]
     parts += ["## The ten worst rows\n", _worst(checked)]
