@@ -77,18 +77,20 @@ def without(
             w = weights([fit.rows[i] for i in rest])
             slope, x, known = fit.jacobian[rest], best, fit.after[rest]
             loss = loss_of(known, w, x, x0, spreads)
-            for _ in range(EVALUATIONS):
+            for move in range(EVALUATIONS):
                 goal = solved(x, known, slope, w)
-                # The errors are not linear in the constants: a step that makes them worse is halved.
+                # The errors are not linear in the constants: a step that makes them worse is halved. But not the first:
+                # where the fit stood it had seen the part, and staying there would be no refit.
                 for share in (1.0, 0.5, 0.25):
                     trial = x + share * (goal - x)
                     new = errors(trial, rest)
-                    if (gain := loss - loss_of(new, w, trial, x0, spreads)) > 0:
+                    gain = loss - loss_of(new, w, trial, x0, spreads)
+                    if gain > 0 or not move:
                         break
-                if gain <= 0:
+                if move and gain <= 0:
                     break
                 x, known, loss = trial, new, loss - gain
-                if gain < ENOUGH * loss:
+                if move and gain < ENOUGH * loss:
                     break
             found = errors(x, list(part))
             say(f"left out {len(part)} rows: median error {np.median(np.abs(found)):.1%}")
