@@ -92,6 +92,7 @@ FAR = {
         "b200",
         42,
     ): "0.57: attention-DP pools that span servers stay fast enough at more users than were run",
+    ("deepseek-r1", 8192, "b200", 75): "0.41: attention-DP pools stay fast enough at more users than were run",
     (
         "deepseek-r1",
         8192,

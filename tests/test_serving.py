@@ -36,10 +36,10 @@ def test_prefill_is_bound_by_compute() -> None:
     assert serving.prefill_seconds(ideal(), 1, 4096) == pytest.approx(74.7e-3, rel=0.02)
 
 
-CHIPS = ["h100", "b200", "a100", "mi300x", "gaudi3", "tpu-v6e", "trainium2"]
+CHIPS = ["h100", "b200", "a100", "mi300x", "gaudi3", "tpu-v6e", "trainium2", "rtx4090"]
 MODELS = ["llama-3.1-8b", "llama-4-maverick", "gpt-oss-120b", "deepseek-v3", "qwen3-next-80b-a3b", "gemma-3-27b"]
 MODELS += ["deepseek-v4-flash", "nemotron-3-nano-30b-a3b", "kimi-linear-48b-a3b", "minimax-m3", "glm-5"]
-ENGINES = ["vllm", "tensorrt-llm", "sglang", "transformers", "llama.cpp", "default"]
+ENGINES = ["vllm", "tensorrt-llm", "sglang", "transformers", "llama.cpp", "llama.cpp@2024-05", "default"]
 
 deployments = st.fixed_dictionaries(
     {
@@ -49,7 +49,7 @@ deployments = st.fixed_dictionaries(
         "tp": st.sampled_from([1, 2, 4, 8]),
         "pp": st.sampled_from([1, 2, 4]),
         "dp": st.sampled_from([1, 2, 8]),
-        "weights": st.sampled_from([None, "bf16", "fp8", "nvfp4", "int4"]),
+        "weights": st.sampled_from([None, "bf16", "fp16", "fp8", "nvfp4", "int4", "q4_0"]),
         "kv": st.sampled_from([None, "fp8"]),
     }
 )

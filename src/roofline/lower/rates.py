@@ -54,14 +54,16 @@ class Rates:
 
     def unit(self, dtype: str) -> str:
         """Return the compute unit that multiplies weights of a format."""
+        narrow = dtypes.BYTES[dtype] < dtypes.BYTES["fp16"] and self.deployment.activations is None
         if self.widens(dtype):
             dtype = "fp16"
-        elif self.engine.int8_inputs and dtypes.BYTES[dtype] < dtypes.BYTES["fp16"] and "int8" in self.peaks:
+        elif narrow and self.engine.int8_inputs and "int8" in self.peaks:
             return "int8"
         unit = dtypes.compute_unit(dtype, self.deployment.activations, self.peaks)
         if self.engine.half_sums and unit == "fp16" and dtypes.HALF_SUMS in self.peaks:
-            return dtypes.HALF_SUMS
-        return unit
+            unit = dtypes.HALF_SUMS
+        # The bound takes what is fastest: some engine may.
+        return "int8" if self.ideal and narrow and self.peaks.get("int8", 0.0) > self.peaks[unit] else unit
 
     def gemm_seconds_per_flop(self, dtype: str, *, moe: bool = False) -> float:
         """Return 1 / achieved FLOP/s of large matrix products with weights of a format [s]."""

@@ -56,7 +56,7 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
         mixer, ffn = model.mixers[mixer_name], model.ffns[ffn_name]
         layer = " + ".join(name for name, part in ((mixer_name, mixer), (ffn_name, ffn)) if part.kind != "none")
         parts = _mixer_rows(mixer, model.d_model, rates, phase, layer, layers)
-        parts += _ffn_rows(ffn, model.d_model, rates, layer, layers)
+        parts += _ffn_rows(ffn, model.d_model, rates, phase, layer, layers)
         rows += [*parts, *_small_rows(mixer, ffn, parts, model.d_model, rates, layer, layers)]
     rows += _ends(model, rates)
     if phase == "prefill":
@@ -151,7 +151,7 @@ def _mixer_rows(mixer: Mixer, d_model: int, rates: Rates, phase: str, layer: str
     )
 
 
-def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) -> list[Row]:
+def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, phase: str, layer: str, count: float) -> list[Row]:
     if ffn.kind == "none":
         return []
     d = rates.deployment
@@ -174,10 +174,11 @@ def _ffn_rows(ffn: Ffn, d_model: int, rates: Rates, layer: str, count: float) ->
     group = d.tp * d.dp
     copies = (group if group <= GATHERED else min(ffn.top_k, group)) / d.tp
     link, sent = rates.link(group), width
-    # Whoever sends tokens across servers hides the journey behind the other half of the batch.
     beside = rates.engine.two_batch_overlap is True
     if link is not None and link is not rates.hardware.scale_up and rates.hardware.scale_up is not None:
-        beside = rates.engine.two_batch_overlap is not False
+        # Whoever sends prompts across servers hides the journey behind the other half of the batch. In decode that
+        # pays from a hundred sequences a rank on only, so that it takes an engine that says so.
+        beside = beside or (rates.engine.two_batch_overlap is None and phase == "prefill")
         # Across servers a token is sent once to each server that holds one of its experts, and spread there.
         servers = max(2.0, group / rates.hardware.scale_up.domain)
         copies = servers * (1.0 - (1.0 - 1.0 / servers) ** ffn.top_k) / d.tp

@@ -50,8 +50,8 @@ _LIMITS = """## What is not modelled
 - **The cache's format and the drawn lengths** of a row whose source leaves them out are those of the public recipe of
   its engine and chip (`unstated.py`); other recipes differ by up to a tenth.
 - **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
-- **Grouped expert kernels** are tuned for some shapes and not for others: one fraction for each format, chip class and
-  engine stands for all shapes. That is most of what is left of kernel-level prefill steps.
+- **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
+  for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
 - **Young ports**: vLLM of 2024 on AMD and Intel GPUs (one source repeats a point with results up to five times apart)
   is predicted as today's engine would run, and left out of every fit.
 - **Separate pools** take their routing, transfer overlap and admission from no model; TTFT there is a lower bound.

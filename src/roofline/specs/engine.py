@@ -118,7 +118,7 @@ class Engine(Pace, Sourced):
     """True: every fraction 1, nothing overlaps badly, no overhead; the floor that no prediction may beat."""
     two_batch_overlap: bool | None = None
     """True: the batch is halved, and one half's experts travel while the other half computes. False: never. Left out:
-    where a group of experts spans servers."""
+    in prefill, where a group of experts spans servers."""
     travel_cores: Share | None = None
     """Share of a chip's cores that moves the travelling half in prefill; in decode the network cards move it alone."""
     reserves_output: bool | None = None
