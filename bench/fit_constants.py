@@ -67,6 +67,9 @@ ENGINE_FIELDS = [
     "elementwise_passes",
     "host_per_step",
     "host_per_sequence",
+    "prefill_launch",
+    "steps_ahead",
+    "bunched",
     "request",
     "request_per_token",
     "gemm",
@@ -139,7 +142,7 @@ def parameters(rows: list) -> list[Parameter]:
     for name, n in classes.items():
         if n >= 8:
             found += [Parameter("class", name, field) for field in CLASS_FIELDS]
-            found += [Parameter("class", name, "moe_gemm", unit) for unit in UNITS]
+            found += [Parameter("class", name, "moe_gemm", unit) for unit in (*UNITS, "widened")]
             # Where chips of the class have their own measured fractions, those are fitted and the class keeps the
             # medians that were measured: an odd member must not speak for the rest.
             own = any(catalog.hardware(c).achieved.gemm for c in chips if catalog.hardware(c).hardware_class == name)
@@ -324,7 +327,7 @@ def _is_one(chip: Parameter, siblings: Parameter) -> bool:
 
 SECONDS = {"moe_floor", "attention_decode_floor", "attention_prefill_floor", "kernel", "collective"}
 SECONDS |= {"collective_per_doubling", "collective_large", "launch", "host_per_step", "host_per_sequence"}
-SECONDS |= {"request", "request_per_token", "isolated_quantise"}
+SECONDS |= {"prefill_launch", "request", "request_per_token", "isolated_quantise"}
 
 
 def spread(values: dict[Parameter, float]) -> dict[Parameter, float]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from roofline import lengths, workload
 from roofline.errors import RooflineError
+from roofline.mixed import mixed
 from roofline.resolve import Request, resolve
 from roofline.tiers import cache_in, load_rate
 from test_cli import one_line_error, roofline
@@ -29,7 +30,7 @@ def test_one_length_is_the_plain_loop(kind: str, size: float | None) -> None:
         "saturated": lambda: workload.saturated(SYSTEM, 2048, 256, past=512.0),
         "static_batch": lambda: workload.static_batch(SYSTEM, 8.0, 2048, 256),
     }[kind]()
-    found = lengths.mixed(SYSTEM, kind, size, lengths.fixed(2048, 256, 0.25))
+    found = mixed(SYSTEM, kind, size, lengths.fixed(2048, 256, 0.25))
     assert found is not None
     assert found.ttft == pytest.approx(plain.ttft)
     assert found.latency == pytest.approx(plain.latency)
@@ -57,8 +58,8 @@ def test_a_step_sees_long_answers_as_often_as_they_have_tokens() -> None:
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(2, 32), s=st.floats(0.1, 1.0))
 def test_spread_only_costs(n: int, s: float) -> None:
-    even = lengths.mixed(SYSTEM, "concurrency", n, lengths.fixed(2048, 256))
-    wide = lengths.mixed(SYSTEM, "concurrency", n, lengths.lognormal(2048, 256, s, s))
+    even = mixed(SYSTEM, "concurrency", n, lengths.fixed(2048, 256))
+    wide = mixed(SYSTEM, "concurrency", n, lengths.lognormal(2048, 256, s, s))
     assert even is not None and wide is not None
     assert wide.ttft_percentile(0.99) >= even.ttft_percentile(0.99) * (1 - 1e-6)
     assert wide.service.requests_per_second <= even.service.requests_per_second * (1 + 1e-6)
@@ -68,17 +69,15 @@ def test_spread_only_costs(n: int, s: float) -> None:
 
 def test_a_prefix_from_the_host_is_later_by_its_bytes_over_the_link() -> None:
     # Llama 3.1 8B holds 2 x 8 heads x 128 x 32 layers x 2 B = 131,072 B per token; 8,192 tokens are 1.07 GB.
-    near, far = (
-        lengths.mixed(SYSTEM, "concurrency", 1.0, lengths.fixed(16384, 64, 0.5), hit_tier=tier) for tier in (0, 1)
-    )
+    near, far = (mixed(SYSTEM, "concurrency", 1.0, lengths.fixed(16384, 64, 0.5), hit_tier=tier) for tier in (0, 1))
     assert near is not None and far is not None
     assert far.ttft - near.ttft == pytest.approx(8192 * 131072 / load_rate(SYSTEM, 1))
 
 
 def test_spilled_caches_let_more_users_decode_but_slower() -> None:
     users, mix = 200.0, lengths.fixed(16384, 512)
-    waiting = lengths.mixed(SYSTEM, "concurrency", users, mix)
-    spilled = lengths.mixed(SYSTEM, "concurrency", users, mix, spill_tier=1)
+    waiting = mixed(SYSTEM, "concurrency", users, mix)
+    spilled = mixed(SYSTEM, "concurrency", users, mix, spill_tier=1)
     assert waiting is not None and spilled is not None
     assert spilled.service.batch > waiting.service.batch
     assert spilled.service.tpot > waiting.service.tpot
@@ -89,7 +88,7 @@ def test_spilled_caches_let_more_users_decode_but_slower() -> None:
 
 def test_a_tier_that_is_not_there_is_one_line() -> None:
     with pytest.raises(RooflineError, match="has no memory tier 7"):
-        lengths.mixed(SYSTEM, "concurrency", 1.0, lengths.fixed(64, 64), spill_tier=7)
+        mixed(SYSTEM, "concurrency", 1.0, lengths.fixed(64, 64), spill_tier=7)
 
 
 SERVE = ("serve", "--hw", "h100", "--model", "llama-3.1-8b")

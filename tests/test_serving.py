@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofline import serving
+from roofline import lengths, serving
 from roofline.errors import RooflineError
 from roofline.resolve import Request, resolve
 from roofline.system import System
@@ -195,6 +195,52 @@ def test_deepseek_decode_in_production() -> None:
     system = resolve(Request("h800", "deepseek-v3", "deepseek", tp=1, dp=144, ep=144, weights="fp8"))
     users = 18 * 14_800 / 21
     assert users / serving.decode_seconds(system, users, 4989) / 18 == pytest.approx(14_800, rel=0.25)
+
+
+def test_deepseek_prefill_in_production() -> None:
+    # The same day: 73.7k input tokens a second per node, 56.3 % of them cached, so 32.2k computed. Prefill units of
+    # four nodes, EP 32 and DP 32. Answers are 168/608 of the prompts, and lengths are as those of chats, lognormal with
+    # sigma 1, of means that give 4,989 tokens of context. Machines follow the load by the hour and were busy 226.75/278
+    # of the peak.
+    system = resolve(Request("h800", "deepseek-v3", "deepseek", chips=32, tp=1, dp=32, ep=32))
+
+    def computed(sigma: float) -> float:
+        one = lengths.lognormal(608, 168, sigma, sigma, 0.563).alike
+        scale = 4989 / (one.isl + 0.5 * one.osl)
+        prompt = lengths.lognormal(scale * 608, scale * 168, sigma, sigma, 0.563).prompt
+        new = prompt.isl - prompt.past
+        return 32 * new / serving.prefill_seconds(system, 32, new, prompt.past) / 4
+
+    assert computed(1.0) * 226.75 / 278 == pytest.approx(73_700 * (1 - 0.563), rel=0.25)
+    # Always busy, the node would compute more; prompts that are all alike attend to less.
+    assert 1.2 < computed(1.0) / 32_200 < 1.5 < computed(0.0) / 32_200
+    # DeepSeek's own profile of such a unit, one trace of prompts of 4k: 62.7k tokens a second per node.
+    assert 128 * 4096 / serving.prefill_seconds(system, 128, 4096) / 4 == pytest.approx(62_713, rel=0.15)
+
+
+def test_a_short_prefill_waits_for_its_host() -> None:
+    # SGLang on 8 B200, published for Qwen3-235B in BF16 (docs/autoregressive/Qwen/Qwen3.md of its cookbook): a prompt
+    # of 610 tokens alone has its first token after 99 ms, one of 4,194 after 140; chips need 25 for the first.
+    system = resolve(Request("b200", "qwen3-235b-a22b", "sglang@2025-12", chips=8))
+    chips = sum(p.seconds for p in serving.operations(system.prefill, 1, 610, 0, 1) if p.op != "launching beside")
+    short, long = (serving.prefill_seconds(system, 1, n) for n in (610, 65_536))
+    assert chips < 0.6 * short < 0.6 * 0.140
+    bare = resolve(Request("b200", "qwen3-235b-a22b", "sglang@2025-12", chips=8, set=("engine.prefill_launch=0us",)))
+    assert serving.prefill_seconds(bare, 1, 610) == pytest.approx(chips)
+    assert serving.prefill_seconds(bare, 1, 65_536) == pytest.approx(long)
+    assert all(row.op != "launching beside" for row in system.decode.rows)
+    ideal = resolve(Request("b200", "qwen3-235b-a22b", "ideal", chips=8))
+    assert all(row.op != "launching beside" for row in ideal.prefill.rows)
+
+
+def test_experts_that_are_widened_inside_a_kernel_are_slower() -> None:
+    # gpt-oss in MXFP4: Hopper has no FP4 unit, so that each tile of tokens widens the experts again.
+    narrow, wide = (resolve(Request("h100", "gpt-oss-20b", "vllm", chips=1, experts=e)) for e in (None, "bf16"))
+
+    def rate(system: System) -> float:
+        return next(row.seconds_per_flop for row in system.prefill.rows if row.op == "expert_down")
+
+    assert rate(narrow) > 1.2 * rate(wide)
 
 
 def test_halves_of_a_batch_read_the_weights_twice() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofline import serving, workload
+from roofline import pools, serving, workload
 from roofline.resolve import Request, resolve
 from roofline.workload import Speculation
 
@@ -84,10 +87,44 @@ def test_cached_prompts_shorten_the_first_token() -> None:
     assert warm.requests_per_second > cold.requests_per_second
 
 
+def test_prompts_that_interrupt_decode_come_one_or_two_at_a_time() -> None:
+    # 1,024 users with 1,024 more tokens each: one ends per step in the mean, so that steps in which any ended saw
+    # 1 / (1 - 1/e) = 1.582: a share of .582 of them two, the rest one.
+    system = resolve(Request("h100", "llama-3.1-8b", "sglang"))
+
+    def prefill(n: float) -> float:
+        return serving.prefill_seconds(system, n, 2048)
+
+    found = workload.each_prefill(prefill, system, 1024.0, 1025)
+    mean = 1 / (1 - math.exp(-1))
+    assert found == pytest.approx(((2 - mean) * prefill(1) + (mean - 1) * prefill(2)) / mean)
+    # Engines that mix prefill with decode fill their chunks.
+    mixing = resolve(Request("h100", "llama-3.1-8b", "vllm"))
+    assert workload.each_prefill(lambda n: 3.0 * n + 1.0, mixing, 4.0, 1025) == pytest.approx(13 / 4)
+
+
+def test_prompts_that_come_at_once_wait_for_each_other() -> None:
+    few, many = (workload.closed_loop(SYSTEM, n, 2048, 256) for n in (2, 64))
+    assert many.ttft > few.ttft
+    # Half of the prompts of a wave are done when half of its time is over.
+    wave = replace(many, queue=0.0, bunched=1.0, ttft=many.wave)
+    assert wave.ttft_within(many.wave) == pytest.approx(0.5)
+    # One by one, nobody sees a wave.
+    assert replace(many, queue=0.0, bunched=0.0, ttft=1.0).ttft_percentile(0.99) == pytest.approx(1.0, rel=1e-6)
+
+
+def test_pools_queue_where_prompts_come_faster_than_they_are_read() -> None:
+    reader, writer = pools.Pool(SYSTEM, 1), pools.Pool(SYSTEM, 4)
+    alone, busy = (pools.disaggregated(reader, writer, n, 8192, 1024) for n in (1, 24))
+    assert busy.ttft > 1.3 * alone.ttft
+    # An M/D/1 queue that is busy half of the time waits for half a turn: 0.5 x 0.5 / 0.5.
+    assert pools.queue_seconds(0.5, 2.0) == pytest.approx(1.0)
+
+
 def test_separate_pools_are_bound_by_the_slower() -> None:
-    prefill, decode = workload.Pool(SYSTEM, 1), workload.Pool(SYSTEM, 1)
-    one = workload.disaggregated(prefill, decode, 32, 8192, 256)
-    more = workload.disaggregated(workload.Pool(SYSTEM, 4), decode, 32, 8192, 256)
+    prefill, decode = pools.Pool(SYSTEM, 1), pools.Pool(SYSTEM, 1)
+    one = pools.disaggregated(prefill, decode, 32, 8192, 256)
+    more = pools.disaggregated(pools.Pool(SYSTEM, 4), decode, 32, 8192, 256)
     assert more.ttft < one.ttft
     assert more.requests_per_second >= one.requests_per_second
     chunk = serving.prefill_chunk(SYSTEM)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from roofline import evaluate
-from roofline.axes import MOST_VALUES, too_long
+from roofline import arguments, evaluate
 from roofline.errors import RooflineError
 from roofline.report.record import Record
-from roofline.resolve import Request, resolve
+from roofline.resolve import resolve
 from roofline.result import Records, Result
-from roofline.units import check_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,11 +18,6 @@ if TYPE_CHECKING:
     from roofline.report.charts.picture import Picture
 
     Array = NDArray[np.float64]
-
-#: Options that pick specs or a deployment, in the order of the result's axes; batch and context come last.
-_SPEC_AXES = ("hw", "model", "engine", "chips", "tp", "pp", "dp", "ep", "dcp", "cores")
-_FORMAT_AXES = ("weights", "experts", "kv", "activations")
-_NUMBERS = ("chips", "tp", "pp", "dp", "ep", "dcp", "cores")
 
 
 def decode(
@@ -91,9 +82,9 @@ def fit(
     hw: str, model: str, batch: int | Iterable[int] = 1, context: int | Iterable[int] = 8192, **options: Any
 ) -> Records:
     """Return what is stored where and what fits, one record per point; arguments as in `decode`."""
-    requests, _ = _requests(hw, model, options)
-    _refuse(options)
-    batches, contexts = _numbers(batch, "batch")[0], _numbers(context, "context")[0]
+    requests, _ = arguments.requests(hw, model, options)
+    arguments.refuse(options)
+    batches, contexts = arguments.numbers(batch, "batch")[0], arguments.numbers(context, "context")[0]
 
     def draw(kind: str | None, **more: Any) -> Picture:
         from roofline.report import notebook
@@ -112,9 +103,9 @@ def compare(
     **options: Any,
 ) -> Records:
     """Return chips or models side by side, one record each; arguments as in `decode`."""
-    requests, _ = _requests(hw, model, options)
-    money = _money(options)
-    _refuse(options)
+    requests, _ = arguments.requests(hw, model, options)
+    money = arguments.money(options)
+    arguments.refuse(options)
 
     def draw(kind: str | None, **more: Any) -> Picture:
         from roofline.report import notebook
@@ -204,12 +195,14 @@ def sweep(
 
     prices = options.pop("usd_per_hour", None)
     prices, many = (list(prices), True) if hasattr(prices, "__iter__") else ([prices], False)
-    money = [_money({name: options[name] for name in ("basis", "utilisation") if name in options})]
-    money += [_money({"usd_per_hour": usd}) for usd in prices]
+    money = [arguments.money({name: options[name] for name in ("basis", "utilisation") if name in options})]
+    money += [arguments.money({"usd_per_hour": usd}) for usd in prices]
     options = {name: given for name, given in options.items() if name not in money[0]}
     sets, tier = options.pop("set", ()), options.pop("kv_tier", 0)
     outer = outer_axes({"hw": hw, "model": model} | options)
-    _refuse({name: given for name, given in options.items() if name not in (*_SPEC_AXES, *_FORMAT_AXES)})
+    arguments.refuse(
+        {name: given for name, given in options.items() if name not in (*arguments.SPEC_AXES, *arguments.FORMAT_AXES)}
+    )
     outer |= {path: list(values) for path, values in (vary or {}).items()}
     if many:
         outer["usd_per_hour"] = prices
@@ -217,8 +210,8 @@ def sweep(
     cube = Cube(
         phase,
         outer,
-        _numbers(batch, "batch")[0],
-        _numbers(context, "context")[0],
+        arguments.numbers(batch, "batch")[0],
+        arguments.numbers(context, "context")[0],
         value if value is not None or table else "step_seconds",
         (sets,) if isinstance(sets, str) else tuple(sets),
         tier,
@@ -280,10 +273,10 @@ def sensitivity(
     for name, default in LOADS[phase].items():
         value = options.pop(name, default)
         if value is not None:
-            load[name] = 0.0 if name == "past" and value == 0 else float(_one(value, name))
-    requests, axes = _requests(hw, model, options)
-    money = _money(options)
-    _refuse(options)
+            load[name] = 0.0 if name == "past" and value == 0 else float(arguments.one(value, name))
+    requests, axes = arguments.requests(hw, model, options)
+    money = arguments.money(options)
+    arguments.refuse(options)
     if axes:
         raise RooflineError(f"{next(iter(axes))}: sensitivity takes one value; call it once for each")
     question = Question(requests[0], phase, load, estimate=estimate, **money)
@@ -292,13 +285,6 @@ def sensitivity(
     if target is not None and vary is not None:
         return reach(question, output, target, vary)
     return elasticity.sensitivity(question, output, step)
-
-
-def _one(value: Any, name: str) -> int:
-    numbers, many = _numbers(value, name)
-    if many:
-        raise RooflineError(f"{name}: sensitivity takes one value; call it once for each")
-    return numbers[0]
 
 
 def plot(kind: str, records: Sequence[Record], **options: Any) -> Picture:
@@ -325,12 +311,12 @@ def plot(kind: str, records: Sequence[Record], **options: Any) -> Picture:
 
 
 def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int, options: dict[str, Any]) -> Result:
-    requests, axes = _requests(hw, model, options)
-    money = _money(options)
-    _refuse(options)
-    batches, many_batches = _numbers(batch, "batch")
+    requests, axes = arguments.requests(hw, model, options)
+    money = arguments.money(options)
+    arguments.refuse(options)
+    batches, many_batches = arguments.numbers(batch, "batch")
     name = "context" if phase == "decode" else "isl"
-    sizes, many_sizes = _numbers(lengths, name)
+    sizes, many_sizes = arguments.numbers(lengths, name)
     systems = [resolve(request, float(min(batches)), float(min(sizes) + past)) for request in requests]
     if many_batches:
         axes["batch"] = list(batches)
@@ -338,70 +324,3 @@ def _result(phase: str, hw: Any, model: Any, batch: Any, lengths: Any, past: int
         axes[name] = list(sizes)
     shape = tuple(len(values) for values in axes.values())
     return Result(phase, axes, systems, requests, batches, sizes, shape, money, past)
-
-
-def _requests(hw: Any, model: Any, options: dict[str, Any]) -> tuple[list[Request], dict[str, list[Any]]]:
-    """Return the requests of every combination, and the axes that were given as lists."""
-    given = {"hw": hw, "model": model} | {
-        name: options.pop(name) for name in (*_SPEC_AXES[2:], *_FORMAT_AXES) if name in options
-    }
-    sets = options.pop("set", ())
-    tier = options.pop("kv_tier", 0)
-    axes: dict[str, list[Any]] = {}
-    choices: dict[str, list[Any]] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name in _NUMBERS:
-            choices[name], many = _numbers(value, name)
-        else:
-            many = not isinstance(value, str)
-            choices[name] = [str(v) for v in value] if many else [value]
-            if not choices[name]:
-                raise RooflineError(f"{name}: the list is empty")
-        if many:
-            axes[name] = choices[name]
-    sets = (sets,) if isinstance(sets, str) else tuple(sets)
-    combinations = itertools.product(*choices.values())
-    return [Request(**dict(zip(choices, values, strict=True)), kv_tier=tier, set=sets) for values in combinations], axes
-
-
-def _numbers(value: Any, what: str) -> tuple[list[int], bool]:
-    """Return whole numbers and whether a list or array was given."""
-    many = hasattr(value, "__iter__") and not isinstance(value, str)
-    if hasattr(value, "__len__") and len(value) > MOST_VALUES:
-        raise RooflineError(f"{what}: {too_long(len(value))}")
-    items = list(value) if many else [value]
-    if not items:
-        raise RooflineError(f"{what}: the list is empty")
-    found = []
-    for item in items:
-        plain = item.item() if hasattr(item, "item") else item
-        if (
-            isinstance(plain, bool)
-            or not isinstance(plain, int | float)
-            or not math.isfinite(plain)
-            or plain != int(plain)
-        ):
-            raise RooflineError(f"{what}: {item!r} is not a whole number")
-        found.append(check_count(int(plain), what))
-    return found, many
-
-
-def _money(options: dict[str, Any]) -> dict[str, Any]:
-    names = ("usd_per_hour", "basis", "utilisation")
-    money: dict[str, Any] = {name: options.pop(name) for name in names if name in options}
-    for name, low in (("usd_per_hour", 0.0), ("utilisation", 1e-12)):
-        value = money.get(name)
-        if value is not None and not (isinstance(value, int | float) and low <= value < 1e12):
-            raise RooflineError(f"{name}: {value!r} is out of range")
-    return money
-
-
-def _refuse(options: dict[str, Any]) -> None:
-    if options:
-        from roofline.errors import suggest
-
-        name = next(iter(options))
-        known = [*_SPEC_AXES, *_FORMAT_AXES, "kv_tier", "set", "usd_per_hour", "basis", "utilisation"]
-        raise RooflineError(f"unknown option {name!r}{suggest(name, known)}; known: {', '.join(known)}")

@@ -30,6 +30,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "elementwise_passes": (1.0, 80.0),
     "host_per_step": (0.02e-3, 40e-3),
     "host_per_sequence": (0.02e-6, 300e-6),
+    "prefill_launch": (0.2e-6, 400e-6),
+    "steps_ahead": (0.1, 30.0),
     "request": (0.3e-3, 400e-3),
     "request_per_token": (0.02e-6, 60e-6),
     "expert_imbalance": (1.0, 2.0),
@@ -100,7 +102,7 @@ class Parameter:
             figure = getattr(system.rates.achieved, self.field)
         if self.key:
             figure = (figure or {}).get(self.key)
-        return None if figure is None else float(figure.value)
+        return float(figure.value) if figure is not None and figure.value else None
 
 
 def engine_key(system: System) -> str:

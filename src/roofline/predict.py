@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roofline import serving, timed, workload
+from roofline import pools, serving, timed, workload
 from roofline.interval import Interval
 from roofline.row import SkippedError, batch_of, lengths, request_of, splits, system_of
 
@@ -189,20 +189,20 @@ def _low_latency(m: Any, system: System) -> Prediction:
 
 
 def _disaggregated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:
-    pools = {name: tuple(map(int, rest)) for name, *rest in _POOL.findall(m.notes or "")}
-    if set(pools) != {"prefill", "decode"}:
+    shapes = {name: tuple(map(int, rest)) for name, *rest in _POOL.findall(m.notes or "")}
+    if set(shapes) != {"prefill", "decode"}:
         raise SkippedError("the row does not state the shapes of its pools")
     isl, osl = lengths(m)
 
-    def pool(name: str) -> workload.Pool:
-        copies, tp, dp, ep = pools[name]
+    def pool(name: str) -> pools.Pool:
+        copies, tp, dp, ep = shapes[name]
         system = system_of(
             replace(request_of(m), chips=tp * dp, tp=tp, pp=1, dp=dp, ep=ep if (tp * dp) % ep == 0 else 1)
         )
-        return workload.Pool(adjust(system) if adjust else system, copies)
+        return pools.Pool(adjust(system) if adjust else system, copies)
 
     prefill, decode = pool("prefill"), pool("decode")
-    service = workload.disaggregated(prefill, decode, batch_of(m), isl, osl)
+    service = pools.disaggregated(prefill, decode, batch_of(m), isl, osl)
     return _from_service(m, decode.system, service)
 
 

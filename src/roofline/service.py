@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from roofline import serving
 from roofline.cost.power import drawn
 from roofline.evaluate import marked, open_requests, pricing
-from roofline.lengths import Item, Lengths, fixed, mixed
+from roofline.lengths import Item, Lengths, fixed
+from roofline.mixed import mixed
 from roofline.report.record import Pricing, Record, clean, inputs, money_part, with_interval
 from roofline.resolve import Request, resolve
 

@@ -1,25 +1,23 @@
-"""Workloads on a system: fixed batches, closed loops of users, full machines, request rates, and two pools.
+"""Workloads on a system: fixed batches, closed loops of users, full machines, and request rates.
 
 References
 ----------
 .. [1] J. D. C. Little, "A proof for the queuing formula L = λW", Operations Research 9(3), 1961.
-.. [2] Y. Zhong et al., "DistServe: disaggregating prefill and decoding", OSDI 2024, arXiv:2401.09670.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roofline import serving
 from roofline.memory import default_engine_limit
 
 if TYPE_CHECKING:
-    from roofline.system import System
+    from collections.abc import Callable
 
-#: Benchmarks of closed loops send about ten requests per user, and all users start at once.
-REQUESTS_PER_USER = 10.0
+    from roofline.system import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,11 @@ class Service:
     isl, osl : float
         [tokens].
     queue : float
-        Mean wait for prefill in the steady state [s].
+        Mean wait for prefill of a prompt that comes by itself [s].
     wave : float
-        Longest wait of the first wave, when all users start at once; 0: requests arrive one by one [s].
+        Longest wait where the prompts of all users come at once [s].
+    bunched : float
+        Share of the prompts that come in such waves, 0 to 1.
     """
 
     ttft: float
@@ -50,6 +50,7 @@ class Service:
     osl: float
     queue: float = 0.0
     wave: float = 0.0
+    bunched: float = 0.0
 
     @property
     def output_tokens_per_second(self) -> float:
@@ -59,10 +60,9 @@ class Service:
     def ttft_within(self, seconds: float) -> float:
         """Return the share of requests whose first token comes within so many seconds.
 
-        Waits are exponential with mean `queue` in the steady state; the first wave, one request in ten of a closed
-        loop, waits evenly up to `wave`.
+        Waits are exponential with mean `queue`; those of a wave are even up to `wave`.
         """
-        first = 1.0 / REQUESTS_PER_USER if self.wave > 0 else 0.0
+        first = self.bunched if self.wave > 0 else 0.0
         floor = self.ttft - (1.0 - first) * self.queue - first * 0.5 * self.wave
         wait = seconds - floor
         if wait < 0:
@@ -164,6 +164,36 @@ def static_batch(
     return Service(prefill, step, batch / total, together, isl, osl)
 
 
+def each_prefill(prefill: Callable[[Any], Any], system: System, n: Any, osl: float, functions: Any = math) -> Any:
+    """Return what a prompt adds to the steps while `n` requests decode [s]; `prefill` is the time of so many prompts.
+
+    Where prefill shares the steps of decode, a step is as full as chunks make it. Where it interrupts them, a step
+    takes the prompts that came during the one before: of the requests that end at random, n/osl per decode step, those
+    of a step in which any ended.
+    """
+    if system.engine.mixed_steps is not False:
+        return prefill(n) / n
+    ended = n / max(1.0, osl - 1.0)
+    mean = ended / -functions.expm1(-ended)
+    whole = functions.floor(mean)
+    # Prompts come whole: some steps take one more than others.
+    return ((1.0 - (mean - whole)) * prefill(whole) + (mean - whole) * prefill(whole + 1.0)) / mean
+
+
+def ahead(system: System, n: Any) -> Any:
+    """Return the decode steps that pass before the prefill of a prompt that comes while `n` requests decode."""
+    figure = system.engine.steps_ahead
+    return 0.0 * n if figure is None else figure.value * (n - 1.0) / n
+
+
+def bunched(system: System) -> float:
+    """Return the share of a closed loop's prompts that come at once with everybody else's.
+
+    All users start together, and requests that were prefilled together and are of one length end together.
+    """
+    return 0.0 if system.engine.bunched is None else system.engine.bunched.value
+
+
 def host(system: System, isl: float) -> float:
     """Return the host time of the first step of a batch that is handed over in memory [s]."""
     return (
@@ -195,28 +225,27 @@ def closed_loop(
         limit = min(room + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
     n = max(1.0, min(users, limit))
     prefill = serving.prefill_seconds(system, 1.0, max(1.0, isl - past), past)
-    together = max(1.0, n / system.deployment.dp)
     # Attention-DP ranks prefill side by side.
-    work = serving.prefill_seconds(system, n, max(1.0, isl - past), past) / n
+    work = each_prefill(lambda k: serving.prefill_seconds(system, k, max(1.0, isl - past), past), system, n, osl)
     step = mean_decode(system, n, isl, osl, speculation)
     if spill is not None and n > room:
         step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
     steps = max(1.0, osl - 1.0)
-    # Where prefill goes before decode, users of equal lengths stay in step: all are prefilled, then all decode, and a
-    # request waits only for the half that is prefilled after it.
-    shared = 1.0 if system.engine.mixed_steps is not False else 0.5
-    tpot = step + shared * (n - 1.0) * work / steps
+    # Where prefill goes before decode, a token waits for half of the prompts of a round: for those prefilled after its
+    # own.
+    behind = 1.0 if system.engine.mixed_steps is not False else 0.5
+    tpot = step + behind * (n - 1.0) * work / steps
     cycle = n * work + steps * step
     busy = n * work / cycle
-    # Requests that end together are prefilled one after another; a prefill waits for the step under way.
-    queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + 0.5 * step * (n - 1.0) / n
-    wave = (together + 1.0) / 2.0 * prefill - prefill
-    first = 1.0 / REQUESTS_PER_USER
-    queue = min(queue, wave + step)
-    ttft = prefill + request_overhead(system, isl) + (1.0 - first) * queue + first * wave
+    queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + ahead(system, n) * step
+    # Prompts that come at once fill the steps of prefill, and wait for half of them.
+    wave = max(0.0, serving.prefill_seconds(system, n, max(1.0, isl - past), past) - prefill)
+    first = bunched(system)
+    queue = min(queue, 0.5 * wave + ahead(system, n) * step)
+    ttft = prefill + request_overhead(system, isl) + (1.0 - first) * queue + first * 0.5 * wave
     if users > limit:
         ttft += (users - limit) * cycle / n
-    return Service(ttft, tpot, n / cycle, n, isl, osl, queue, 2.0 * wave)
+    return Service(ttft, tpot, n / cycle, n, isl, osl, queue, wave, first)
 
 
 def saturated(
@@ -250,12 +279,12 @@ def steady(
     alone = serving.prefill_seconds(system, 1.0, new, past)
     # Attention-DP ranks prefill side by side; prompts come whole, also where the mean number of requests is not.
     whole = math.ceil(n - 1e-9)
-    work = serving.prefill_seconds(system, whole, new, past) / whole
+    work = each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, whole, osl)
     step = mean_decode(system, n, isl, osl, speculation)
     steps = max(1.0, osl - 1.0)
     rate = n / (n * work + steps * step)
     busy = rate * work
-    wait = 0.5 * busy / (1.0 - busy) * work + 0.5 * step
+    wait = 0.5 * busy / (1.0 - busy) * work + ahead(system, n) * step
     return Service(alone + wait + request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
 
 
@@ -283,53 +312,3 @@ def open_loop(
         middle = 0.5 * (low + high)
         low, high = (middle, high) if at(middle).requests_per_second < rate else (low, middle)
     return replace(at(high), requests_per_second=rate)
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Copies of a system that do one phase."""
-
-    system: System
-    copies: int
-
-
-def disaggregated(prefill: Pool, decode: Pool, users: float, isl: float, osl: float) -> Service:
-    """Return a closed loop of users over a prefill and a decode pool; the cache travels between them.
-
-    Users divide over decode and prefill by Little's law; where prefill is the bottleneck, they queue for it.
-    """
-    steps = max(1.0, osl - 1.0)
-    each = serving.prefill_seconds(prefill.system, 1.0, isl)
-    ranks = prefill.system.deployment.dp
-    full = max(1.0, ranks * max(1.0, math.floor(serving.prefill_chunk(prefill.system) / isl)))
-    capacity = prefill.copies * full / serving.prefill_seconds(prefill.system, full, isl)
-    transfer = transfer_seconds(decode.system, isl)
-    limit = batch_limit(decode.system, isl, osl) * decode.copies
-    overhead = request_overhead(prefill.system, isl)
-
-    def step_at(n: float) -> float:
-        return mean_decode(decode.system, max(1.0, n / decode.copies), isl, osl)
-
-    low, high = 1.0, min(users, limit)
-    for _ in range(50):
-        n = 0.5 * (low + high)
-        rate = min(capacity, n / (steps * step_at(n)))
-        # Users who are neither decoding nor needed in prefill are the slack.
-        waiting = users - n - rate * (each + transfer + overhead)
-        if waiting > 0 and rate < capacity:
-            low = n
-        else:
-            high = n
-    n = high
-    step = step_at(n)
-    rate = min(capacity, n / (steps * step))
-    ttft = max(each + transfer + overhead, users / rate - steps * step)
-    return Service(ttft, step, rate, n / decode.copies, isl, osl)
-
-
-def transfer_seconds(system: System, isl: float) -> float:
-    """Return the time to move a prompt's cache to the decode pool [s]: over the network, from every chip at once."""
-    link = system.hardware.scale_out or system.hardware.scale_up
-    if link is None or system.engine.ideal:
-        return 0.0
-    return system.memory.kv_bytes_per_chip(isl) / link.bandwidth.value

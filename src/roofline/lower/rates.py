@@ -73,7 +73,9 @@ class Rates:
             return 1.0 / peak
         fraction = _by_unit(self.achieved.gemm, unit) * (self.engine.gemm.value if self.engine.gemm else 1.0)
         if moe:
-            fraction *= _by_unit(self.achieved.moe_gemm, unit)
+            # Grouped kernels widen narrow weights tile by tile, for every tile of tokens again.
+            inside = unit in ("bf16", "fp16") and dtypes.BYTES[dtype] < dtypes.BYTES[unit] and not self.widens(dtype)
+            fraction *= _by_unit(self.achieved.moe_gemm, "widened" if inside else unit)
         return 1.0 / (peak * fraction)
 
     def weights_seconds_per_byte(self, dtype: str, *, moe: bool = False) -> float:
@@ -218,6 +220,7 @@ def _by_unit(fractions: dict[str, Figure], unit: str) -> float:
     """Return the fraction of a unit, or of the nearest unit that has one."""
     near = {"fp4": ("fp8", "int8", "bf16"), "fp8": ("int8", "bf16"), "int8": ("fp8", "bf16"), "fp16": ("bf16",)}
     near[dtypes.HALF_SUMS] = ("fp16", "bf16")
+    near["widened"] = ("bf16",)
     for name in (unit, *near.get(unit, ()), "bf16", "fp16"):
         if name in fractions:
             return fractions[name].value

@@ -64,6 +64,11 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
     if any(row.beside for row in rows):
         busy = rates.engine.travel_cores.value if rates.engine.travel_cores and phase == "prefill" else 0.0
         rows = [_halved(row, 1.0 - busy) for row in rows]
+    elif phase == "prefill" and not rates.ideal and rates.engine.prefill_launch:
+        # The host launches operation by operation beside the chip. Where travel is hidden, chunks are so large that
+        # the chip is never done before.
+        host = rates.engine.prefill_launch.value * sum(row.count for row in rows if row.overhead > 0)
+        rows.append(Row("launching beside", "once", OVERHEAD, overhead=host, beside=1.0))
     return Table(tuple(rows), float(rates.deployment.dp))
 
 

@@ -111,11 +111,11 @@ def curve(system: System, load: Load, speculation: Speculation | None = None) ->
         step = np.array([workload.mean_decode(system, x, load.isl, load.osl, speculation) for x in n])
     else:
         step = _decode(system, n, load, speculation)
-    every = _prefill(system, n, load) / n
+    every = workload.each_prefill(lambda k: _prefill(system, k, load), system, n, load.osl, np)
     alone = float(serving.prefill_seconds(system, 1.0, load.new, load.past))
     rate = n / (n * every + load.steps * step)
     busy = rate * every
-    wait = 0.5 * busy / (1.0 - busy) * every + 0.5 * step
+    wait = 0.5 * busy / (1.0 - busy) * every + workload.ahead(system, n) * step
     ttft = alone + wait + workload.request_overhead(system, load.isl)
     dp = float(system.deployment.dp)
     each = max(1.0, math.floor(min(serving.prefill_chunk(system) / load.new, 64.0)))

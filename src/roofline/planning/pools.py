@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roofline import workload
+from roofline import pools, workload
 from roofline.dtypes import BYTES
 from roofline.planning.option import Goal, Option, Pool, Prices
 from roofline.planning.shared import affordable
@@ -104,7 +104,7 @@ def _decode_half(one: Curve, goal: Goal, prices: Prices, quick: bool) -> Iterato
 
 
 def _best(halves: list[Half], quick: bool = False) -> list[Half]:
-    """Return the best few of every chip, model and cache format."""
+    """Return the best few of every chip, model and cache format, and the best of fewer chips."""
 
     def order(half: Half) -> tuple[object, ...]:
         return (half.one.step[0], *half.order) if quick else half.order
@@ -113,14 +113,16 @@ def _best(halves: list[Half], quick: bool = False) -> list[Half]:
     for half in sorted(halves, key=order):
         system = half.one.system
         members = groups.setdefault((system.names[0], system.names[1], BYTES[system.deployment.kv]), [])
-        if len(members) < PAIRED:
+        # The best may leave no chips for its other half: so whatever is smaller than all that is better, too.
+        smaller = all(system.deployment.chips < other.one.system.deployment.chips for other in members)
+        if len(members) < PAIRED or smaller:
             members.append(half)
     return [half for members in groups.values() for half in members]
 
 
 def pair(prefill: Half, decode: Half, goal: Goal) -> Iterator[Option]:
     """Yield the numbers of copies that serve a request for the least."""
-    transfer = workload.transfer_seconds(decode.one.system, goal.load.isl)
+    transfer = pools.transfer_seconds(decode.one.system, goal.load.isl)
     share = _busy(prefill.one, prefill.seconds, goal, transfer)
     if share <= 0:
         return
@@ -136,7 +138,7 @@ def pair(prefill: Half, decode: Half, goal: Goal) -> Iterator[Option]:
         capacity = min(counts[0] * share * full, counts[1] * decode.rate)
         carried = capacity if goal.rate is None else goal.rate
         busy = carried / (counts[0] * full)
-        wait = 0.5 * busy / max(1e-9, 1.0 - busy) * prefill.seconds
+        wait = pools.queue_seconds(busy, prefill.seconds)
         first = Pool(prefill.one.system, prefill.batch, counts[0])
         then = Pool(decode.one.system, decode.batch, counts[1], decode.one.speculation)
         usd = counts[0] * prefill.usd + counts[1] * decode.usd

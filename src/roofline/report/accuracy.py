@@ -33,18 +33,20 @@ any fit, or those on left-out chips if larger). Below, each row is held against 
 configuration, chip, model or source. The last column is the median factor: half the rows have an interval narrower than
 x/÷ that. A source that was never seen is further off than its interval says: sources differ in how they measure.
 """
-#: A source that is in no fit.
-LATER = "NVIDIA TensorRT-LLM perf-overview v1.1"
-_LATER = """Saturated output per chip from a page that took part in no fit: models of which some were in none
-(gpt-oss-20b, Qwen3-235B-A22B) and RTX PRO 6000 cards, of which none was. It is not blind: that this engine keeps whole
-caches of window layers, that chips without an FP4 unit widen 4-bit weights to 16 bits, and that GB10 says little about
-cards, was seen here and then looked up. No constant is fitted to it.
+#: Sources that are in no fit.
+LATER = ("NVIDIA TensorRT-LLM perf-overview v1.1", "SGLang cookbook", "GPUStack performance lab")
+_LATER = """No constant is fitted to these pages. They are not blind: mechanisms were noticed on them and then looked
+up. On TensorRT-LLM's own tables, that it keeps whole caches of window layers, that chips without an FP4 unit widen
+4-bit weights, and that GB10 says little about cards. On SGLang's cookbook, that the host launches a prefill beside the
+chip and that prompts interrupt decode one or two at a time. Its runs are on defaults, some with experts in BF16 whose
+kernels were not tuned for B200, and draw lengths evenly from 1 on: prompts do not come in waves, as the fitted engine's
+do. GPUStack's are of vLLM 0.10 and 0.11; most of what the fit knows of gpt-oss on Hopper is of 0.18.
 """
 _LIMITS = """## What is not modelled
 
 - **Routing of a given workload**: popularity of experts is taken as exponentially spread, for every model and load.
 - **TTFT under load** is a queue: its mean hangs on how a benchmark starts its users and how it draws lengths, which
-  sources rarely say. Read the interval.
+  sources rarely say. One share of prompts in waves for each engine stands for all of them. Read the interval.
 - **llama.cpp prefill** has kernels of its own for each format and generation of chip; one fraction per class of chips
   stands for all of them. Some published rows contradict their neighbours fourfold (8,192 tokens in FP16 on A100, L40S).
 - **The cache's format and the drawn lengths** of a row whose source leaves them out are those of the public recipe of
@@ -54,7 +56,8 @@ _LIMITS = """## What is not modelled
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
 - **Young ports**: vLLM of 2024 on AMD and Intel GPUs (one source repeats a point with results up to five times apart)
   is predicted as today's engine would run, and left out of every fit.
-- **Separate pools** take their routing, transfer overlap and admission from no model; TTFT there is a lower bound.
+- **Separate pools** take their routing, transfer overlap and admission from no model; what the first requests of a
+  run wait for kernels to be compiled is in some published means of TTFT and not here.
 - **Speculation** is skipped where the source does not say how many tokens were drafted and accepted.
 - **Power limits**, thermal throttling and the clocks of a given rack.
 
@@ -75,9 +78,9 @@ def text(checked: Sequence[Checked]) -> str:
     """Return the page as Markdown."""
     parts = [_HEAD, "## By kind of measurement\n", _table(summary(checked, ["kind"]), ["kind"])]
     parts += ["## On what no fit had seen\n", _held_out()]
-    later = [c for c in checked if c.measurement.source == LATER]
+    later = [c for c in checked if c.measurement.source in LATER]
     if later:
-        parts += ["## A page published later\n", _LATER, _table(summary(later, ["hardware"]), ["hardware"])]
+        parts += ["## Pages in no fit\n", _LATER, _table(summary(later, ["source", "kind"]), ["source", "kind"])]
     for title, name in (("chip", "hardware"), ("engine", "engine"), ("model", "model")):
         parts += [f"## By {title}\n", _table([r for r in summary(checked, [name]) if r["n"] >= 5], [name])]
     parts += ["## The ten worst rows\n", _worst(checked)]

@@ -76,10 +76,18 @@ class Pace:
     """Quantising the input of an 8- or 4-bit product where such a table times it by itself; serving fuses it [s]."""
     expert_imbalance: Number | None = None
     """Tokens of the busiest expert rank over the mean."""
+    prefill_launch: Seconds | None = None
+    """Host time of an operation of a prefill, whose shapes no graph holds: host and chip run side by side, and the
+    slower is the step [s]."""
     request: Seconds | None = None
     """What a request waits for besides prefill: HTTP, scheduling, the first step's turn [s]."""
     request_per_token: Seconds | None = None
     """Tokenisation and transport per prompt token [s]."""
+    steps_ahead: Number | None = None
+    """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks."""
+    bunched: Share | None = None
+    """Share of a closed loop's prompts that come at once with everybody else's: benchmarks start all users together,
+    and requests of one length that were prefilled together end together."""
     kv_memory: Share | None = None
     """Share of memory that weights and KV cache may fill."""
     prefill_tokens: Number | None = None
