@@ -109,6 +109,11 @@ def test_prompts_that_come_at_once_wait_for_each_other() -> None:
     # Half of the prompts of a wave are done when half of its time is over.
     wave = replace(many, queue=0.0, bunched=1.0, ttft=many.wave)
     assert wave.ttft_within(many.wave) == pytest.approx(0.5)
+    # Requests that differ in length come at once when all users start, and never again: one in ten sees a wave.
+    varied = workload.closed_loop(SYSTEM, 64, 2048, 256, alike=False)
+    assert varied.bunched == min(many.bunched, 0.1)
+    assert varied.ttft <= many.ttft
+    assert (varied.tpot, varied.wave) == (many.tpot, many.wave)
     # One by one, nobody sees a wave.
     assert replace(many, queue=0.0, bunched=0.0, ttft=1.0).ttft_percentile(0.99) == pytest.approx(1.0, rel=1e-6)
 

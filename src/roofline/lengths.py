@@ -60,12 +60,17 @@ class Lengths:
     @property
     def isl(self) -> float:
         """Mean input [tokens]."""
-        return self.mean(lambda item: item.isl)
+        return _tokens(self.mean(lambda item: item.isl))
 
     @property
     def osl(self) -> float:
         """Mean output [tokens]."""
-        return self.mean(lambda item: item.osl)
+        return _tokens(self.mean(lambda item: item.osl))
+
+    @property
+    def alike_all(self) -> bool:
+        """True where every request is of one length."""
+        return len(self.items) == 1
 
     @property
     def alike(self) -> Item:
@@ -75,7 +80,7 @@ class Lengths:
         """
         osl = self.osl
         context = self.mean(lambda item: item.osl * (item.isl + 0.5 * item.osl)) / osl
-        fresh = self.mean(lambda item: item.isl - item.past)
+        fresh = _tokens(self.mean(lambda item: item.isl - item.past))
         isl = max(context - 0.5 * osl, fresh)
         return Item(isl, osl, isl - fresh)
 
@@ -86,7 +91,7 @@ class Lengths:
         A fresh token attends to what is cached and, on average, to half of the fresh ones: fresh·past + fresh²/2 pairs
         a prompt, so that a few long prompts cost more than many short ones.
         """
-        fresh = max(1.0, self.mean(lambda item: item.isl - item.past))
+        fresh = max(1.0, _tokens(self.mean(lambda item: item.isl - item.past)))
         pairs = self.mean(lambda item: (item.isl - item.past) * (item.past + 0.5 * (item.isl - item.past)))
         past = max(0.0, pairs / fresh - 0.5 * fresh)
         return Item(fresh + past, 1.0, past)
@@ -95,6 +100,11 @@ class Lengths:
     def uncached(self) -> Lengths:
         """The same fresh input with nothing before it."""
         return replace(self, items=tuple(replace(item, isl=item.isl - item.past, past=0.0) for item in self.items))
+
+
+def _tokens(mean: float) -> float:
+    """Return a mean without the dust of summing: a prompt of 2048.0000000001 tokens would take a chunk more."""
+    return round(mean, 6)
 
 
 def fixed(isl: float, osl: float, hit: float = 0.0) -> Lengths:

@@ -102,7 +102,9 @@ def mixed(
         assert size is not None
         found = workload.open_loop(system, size, one.isl, one.osl, one.past, speculation)
     elif kind == "concurrency":
-        found = workload.closed_loop(system, size or 1.0, one.isl, one.osl, one.past, speculation, spill)
+        found = workload.closed_loop(
+            system, size or 1.0, one.isl, one.osl, one.past, speculation, spill, lengths.alike_all
+        )
     elif kind == "static_batch":
         found = workload.static_batch(system, size or 1.0, one.isl, one.osl, speculation)
     else:

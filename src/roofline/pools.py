@@ -62,7 +62,7 @@ def disaggregated(prefill: Pool, decode: Pool, users: float, isl: float, osl: fl
     queue = min(
         wave + batch, queue_seconds(rate / capacity, batch) + 0.5 * min(1.0, rate / prefill.copies * each) * each
     )
-    first = bunched(prefill.system)
+    first = bunched(prefill.system, alike=True)
     ttft = max(before + (1.0 - first) * queue + first * 0.5 * wave, users / rate - steps * step)
     return Service(ttft, step, rate, n / decode.copies, isl, osl, queue, wave, first)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roofline import pools, serving, timed, workload
+from roofline import pools, serving, timed, unstated, workload
 from roofline.interval import Interval
 from roofline.row import SkippedError, batch_of, lengths, request_of, splits, system_of
 
@@ -123,7 +123,7 @@ def _static(m: Any, system: System) -> Prediction:
 
 def _concurrency(m: Any, system: System) -> Prediction:
     isl, osl = lengths(m)
-    return _from_service(m, system, workload.closed_loop(system, batch_of(m), isl, osl))
+    return _from_service(m, system, workload.closed_loop(system, batch_of(m), isl, osl, alike=not unstated.varied(m)))
 
 
 def _saturated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:

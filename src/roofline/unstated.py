@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DRAWN_MEAN = 0.9
 #: How the name of a source begins or contains whose lengths are drawn so.
 DRAWN = ("inferencex", "inferencemax")
+#: And whose lengths are drawn some other way, around the means that they state.
+VARIED = (*DRAWN, "sglang cookbook")
 #: Modes of serving benchmarks: others state their formats, or hold kernels alone.
 SERVED = ("concurrency", "disagg", "offline_throughput", "server")
 
@@ -70,6 +72,15 @@ def _is_blackwell(chip: Hardware) -> bool:
 
 def lengths(m: Any) -> tuple[float, float]:
     """Return the mean lengths that ran [tokens]: some sources draw them below the ones they state."""
-    drawn = m.mode in ("concurrency", "disagg") and any(name in m.source.lower() for name in DRAWN)
+    drawn = m.mode in ("concurrency", "disagg") and _from(m, DRAWN)
     share = DRAWN_MEAN if drawn else 1.0
     return max(1.0, share * m.isl), max(1.0, share * m.osl)
+
+
+def varied(m: Any) -> bool:
+    """Return whether the requests of a row are known to differ in length."""
+    return _from(m, VARIED)
+
+
+def _from(m: Any, names: tuple[str, ...]) -> bool:
+    return any(name in m.source.lower() for name in names)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from roofline.system import System
 
+#: Share of the prompts of a closed loop that come when all users start at once: benchmarks send about ten each.
+FIRST_WAVE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -186,12 +189,13 @@ def ahead(system: System, n: Any) -> Any:
     return 0.0 * n if figure is None else figure.value * (n - 1.0) / n
 
 
-def bunched(system: System) -> float:
+def bunched(system: System, alike: bool) -> float:
     """Return the share of a closed loop's prompts that come at once with everybody else's.
 
-    All users start together, and requests that were prefilled together and are of one length end together.
+    All users start together, and requests that were prefilled together end together if they are of one length.
     """
-    return 0.0 if system.engine.bunched is None else system.engine.bunched.value
+    share = 0.0 if system.engine.bunched is None else system.engine.bunched.value
+    return share if alike else min(share, FIRST_WAVE)
 
 
 def host(system: System, isl: float) -> float:
@@ -211,6 +215,7 @@ def closed_loop(
     past: float = 0.0,
     speculation: Speculation | None = None,
     spill: System | None = None,
+    alike: bool = True,
 ) -> Service:
     """Return the service of `users` that each send their next request when the last one is answered.
 
@@ -218,7 +223,7 @@ def closed_loop(
     the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``, and a token waits for the prefills
     that fall between two steps. `past` tokens of the prompt are cached already and need no prefill.
     With `spill`, the same deployment with its cache in a further tier, sequences beyond the room of the nearest memory
-    decode too, each step reading their cache over that tier's link.
+    decode too, each step reading their cache over that tier's link. `alike`: all requests are of one length.
     """
     limit = room = batch_limit(system, isl, osl)
     if spill is not None:
@@ -240,7 +245,7 @@ def closed_loop(
     queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + ahead(system, n) * step
     # Prompts that come at once fill the steps of prefill, and wait for half of them.
     wave = max(0.0, serving.prefill_seconds(system, n, max(1.0, isl - past), past) - prefill)
-    first = bunched(system)
+    first = bunched(system, alike)
     queue = min(queue, 0.5 * wave + ahead(system, n) * step)
     ttft = prefill + request_overhead(system, isl) + (1.0 - first) * queue + first * 0.5 * wave
     if users > limit:

@@ -157,7 +157,7 @@ def rated(system: System, load: Load, rules: Rules) -> Rated:
     limit = workload.batch_limit(system, one.isl, one.osl)
 
     def at(n: float) -> Service:
-        return workload.closed_loop(system, n, one.isl, one.osl, one.past, rules.speculation)
+        return workload.closed_loop(system, n, one.isl, one.osl, one.past, rules.speculation, alike=load.mix.alike_all)
 
     def keeps(service: Service) -> bool:
         fast = rules.tpot is None or service.tpot <= rules.tpot

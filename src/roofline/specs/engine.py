@@ -84,10 +84,11 @@ class Pace:
     request_per_token: Seconds | None = None
     """Tokenisation and transport per prompt token [s]."""
     steps_ahead: Number | None = None
-    """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks."""
+    """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks, or
+    until the scheduler looks for new ones; public recipes of SGLang let it look every 10 to 30 steps."""
     bunched: Share | None = None
-    """Share of a closed loop's prompts that come at once with everybody else's: benchmarks start all users together,
-    and requests of one length that were prefilled together end together."""
+    """Share of a closed loop's prompts that come at once with everybody else's where all requests are of one length:
+    benchmarks start all users together, and those that were prefilled together end together."""
     kv_memory: Share | None = None
     """Share of memory that weights and KV cache may fill."""
     prefill_tokens: Number | None = None
