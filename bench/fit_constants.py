@@ -10,7 +10,7 @@ of model and each source, prints the errors on what was left out and writes them
 
 Left out by rule: rows with speculation, disaggregated rows (two pools at once say little about either), and vLLM of
 2024 on AMD and Intel GPUs, whose ports were young: one source repeats a point there with results up to five times
-apart.
+apart. A run that two sources tell counts once.
 """
 
 from __future__ import annotations
@@ -90,6 +90,21 @@ def excluded(m) -> bool:
         return True
     young = m.engine == "vllm" and m.date < "2025"
     return young and catalog.hardware(m.hardware).vendor not in ("NVIDIA",)
+
+
+def once(rows: list) -> list:
+    """Return the rows without the runs of a closed loop that another source told before, to two decimals.
+
+    Left in, they would be on both sides of a split.
+    """
+    first: dict[tuple, str] = {}
+    for m in sorted(rows, key=lambda m: m.date):
+        first.setdefault(_run(m), m.source)
+    return [m for m in rows if m.mode != "concurrency" or first[_run(m)] == m.source]
+
+
+def _run(m) -> tuple:
+    return (m.mode, m.hardware, m.engine, m.model, m.metric, m.isl, m.osl, m.batch, f"{m.value:.2f}")
 
 
 def group_of(m) -> tuple:
@@ -259,7 +274,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     rows = read_csv(options.folder / "measurements.csv") + read_csv(options.folder / "step_times.csv")
-    rows = [m for m in rows if not excluded(m)]
+    rows = [m for m in once(rows) if not excluded(m)]
     chosen = with_parts(sample(rows, options.per_group))
     wanted = parameters(chosen)
     fit = calibrate.fit(

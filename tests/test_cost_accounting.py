@@ -264,9 +264,9 @@ def test_deepseek_day_from_predicted_throughput(utilisation: float) -> None:
     paid = per_million(account.rent, account.tokens)
     assert paid.output == pytest.approx(0.300, rel=0.25)
     assert paid.blend == pytest.approx(0.112, rel=0.25)
-    # Machines that read are idle more often than those that write: at full load a prompt would cost a quarter less.
+    # Machines that read are idle more often than those that write: at full load a prompt would cost up to a third less.
     if utilisation == 1.0:
-        assert 0.7 * 0.060 < paid.all_input < 0.060
+        assert 0.65 * 0.060 < paid.all_input < 0.060
         return
     assert paid.all_input == pytest.approx(0.060, rel=0.25)
     # The day's 0.138 puts the whole prefill pool on uncached input.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roofline.report.table import folded
+from roofline.report.table import _labels, folded
 
 CELL = st.text("abc", min_size=1, max_size=12)
 
@@ -34,9 +34,14 @@ def test_pieces_hold_every_column_and_tell_rows_apart(table: tuple[list[str], li
         assert pieces == [list(range(len(header)))]
     for piece in pieces[1:]:
         assert len({tuple(row[i] for i in piece) for row in rows}) == len(rows)
-        labels = [i for i in piece if i in pieces[1] and i in (pieces[2] if len(pieces) > 2 else pieces[0])]
         # Too wide only where the labels and a single further column already are.
-        assert sum(wide[i] + 2 for i in piece) - 2 <= width or len(piece) <= len(labels) + 1
+        assert sum(wide[i] + 2 for i in piece) - 2 <= width or len(piece) <= len(_labels(rows)) + 1
+
+
+def test_a_label_without_room_is_not_lost() -> None:
+    # The third column tells the rows apart and is too wide to stand beside the others; nothing comes after it.
+    rows = [["a", "b", "c" * 18], ["a", "b", "d" * 18]]
+    assert {i for piece in folded(["x", "y", "z"], rows, 20) for i in piece} == {0, 1, 2}
 
 
 def test_a_terminal_of_80_columns_breaks_no_cell() -> None:

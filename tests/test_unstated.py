@@ -68,3 +68,63 @@ def test_lengths_are_drawn_below_what_is_stated(made: Measurement) -> None:
     # Even between 0.8 and 1.0 of the stated length: 0.9 in the mean.
     assert unstated.lengths(made) == pytest.approx((921.6, 921.6))
     assert unstated.lengths(replace(made, source="a vendor's page")) == (1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "model", "engine", "weights", "users", "osl", "tp", "dp", "figures"),
+    [
+        # dsr1_fp8_b200.sh: --scheduler-recv-interval 30, below 16 users 10; dsr1_fp8_h200.sh: not set.
+        ("b200", "deepseek-r1", "sglang", "fp8", 64, 1024, 8, 1, {"poll_steps": 30}),
+        ("b200", "deepseek-r1", "sglang", "fp8", 8, 1024, 8, 1, {"poll_steps": 10}),
+        ("h200", "deepseek-r1", "sglang", "fp8", 64, 1024, 8, 1, {}),
+        # dsr1_fp8_mi300x.sh: --num-continuous-decode-steps=4.
+        ("mi300x", "deepseek-r1", "sglang", "fp8", 64, 1024, 8, 1, {"poll_steps": 4}),
+        # 70b_fp8_h200_trt_slurm.sh: batch_wait_timeout_iters 20 at 1,024/1,024 below TP 8, else not set.
+        ("h200", "llama-3.3-70b", "tensorrt-llm", "fp8", 16, 1024, 4, 1, {"gather_steps": 20}),
+        ("h200", "llama-3.3-70b", "tensorrt-llm", "fp8", 16, 1024, 8, 1, {}),
+        ("h200", "llama-3.3-70b", "tensorrt-llm", "fp8", 16, 8192, 4, 1, {}),
+        # dsr1_fp8_b200_trt.sh: batch_wait_timeout_iters 40 from 64 to 255 users.
+        ("b200", "deepseek-r1", "tensorrt-llm", "fp8", 128, 1024, 8, 1, {"gather_steps": 40}),
+        ("b200", "deepseek-r1", "tensorrt-llm", "fp8", 32, 1024, 8, 1, {}),
+        # dsr1_fp4_b200_trt.sh: timeout_iters 60. 256 users end 0.25 answers of 1,024 a step: 8 ranks have one after 32.
+        ("b200", "deepseek-r1", "tensorrt-llm", "nvfp4", 64, 1024, 8, 8, {"poll_steps": 60}),
+        ("b200", "deepseek-r1", "tensorrt-llm", "nvfp4", 256, 1024, 8, 8, {"poll_steps": 32}),
+        ("h100", "gpt-oss-120b", "vllm", "mxfp4", 64, 1024, 8, 1, {}),
+    ],
+)
+def test_the_scheduler_is_the_recipes(
+    made: Measurement,
+    hardware: str,
+    model: str,
+    engine: str,
+    weights: str,
+    users: int,
+    osl: int,
+    tp: int,
+    dp: int,
+    figures: dict[str, float],
+) -> None:
+    one = replace(
+        made, hardware=hardware, model=model, engine=engine, weight_precision=weights, batch=users, osl=osl, tp=tp
+    )
+    assert unstated.scheduler(one, dp) == figures
+    assert unstated.scheduler(replace(one, source="a vendor's page"), dp) == {}
+
+
+def test_a_campaign_that_is_told_again_is_known_by_its_model(made: Measurement) -> None:
+    # Both dumps give 223.5 ms for Qwen3.5 on B200, BF16, 1,024 in and 8,192 out, 4 users, and 20 more such figures.
+    again = replace(
+        made, source="NVIDIA aiconfigurator silicon measurements", model="qwen3.5-397b-a17b", engine="sglang"
+    )
+    assert unstated.varied(again)
+    assert unstated.lengths(again) == pytest.approx((921.6, 921.6))
+    assert not unstated.varied(replace(again, model="qwen3-32b"))
+
+
+def test_expert_parallel_is_not_taken_for_attention_dp(made: Measurement) -> None:
+    # minimaxm2.5_fp8_h100.sh: --tensor-parallel-size=4 --enable-expert-parallel; the dump's columns say 4/4/1/16.
+    note = "parallelism decoded from malformed source columns 4/4/1/16"
+    one = replace(made, model="minimax-m2.5", weight_precision="fp8", n_chips=4, tp=1, dp=4, ep=4)
+    told, stated = row.request_of(replace(one, notes=note)), row.request_of(one)
+    assert (told.tp, told.dp, told.ep) == (4, 1, 4)
+    assert (stated.tp, stated.dp, stated.ep) == (1, 4, 4)

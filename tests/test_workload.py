@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofline import pools, serving, workload
+from roofline import admission, pools, serving, workload
 from roofline.resolve import Request, resolve
+from roofline.row import as_scheduled
 from roofline.workload import Speculation
 
 SYSTEM = resolve(Request("h100", "llama-3.3-70b", "vllm", tp=4, weights="fp8"))
@@ -95,12 +96,12 @@ def test_prompts_that_interrupt_decode_come_one_or_two_at_a_time() -> None:
     def prefill(n: float) -> float:
         return serving.prefill_seconds(system, n, 2048)
 
-    found = workload.each_prefill(prefill, system, 1024.0, 1025)
+    found = admission.each_prefill(prefill, system, 1024.0, 1025)
     mean = 1 / (1 - math.exp(-1))
     assert found == pytest.approx(((2 - mean) * prefill(1) + (mean - 1) * prefill(2)) / mean)
     # Engines that mix prefill with decode fill their chunks.
     mixing = resolve(Request("h100", "llama-3.1-8b", "vllm"))
-    assert workload.each_prefill(lambda n: 3.0 * n + 1.0, mixing, 4.0, 1025) == pytest.approx(13 / 4)
+    assert admission.each_prefill(lambda n: 3.0 * n + 1.0, mixing, 4.0, 1025) == pytest.approx(13 / 4)
 
 
 def test_prompts_that_come_at_once_wait_for_each_other() -> None:
@@ -116,6 +117,25 @@ def test_prompts_that_come_at_once_wait_for_each_other() -> None:
     assert (varied.tpot, varied.wave) == (many.tpot, many.wave)
     # One by one, nobody sees a wave.
     assert replace(many, queue=0.0, bunched=0.0, ttft=1.0).ttft_percentile(0.99) == pytest.approx(1.0, rel=1e-6)
+
+
+def test_a_scheduler_that_looks_rarely_lets_prompts_wait() -> None:
+    def wait(**figures: float) -> float:
+        # 2 users and answers of 1,025: one prompt in 512 steps, so that hardly any two come together. 1 ms a step.
+        return admission.turn_seconds(as_scheduled(SYSTEM, figures), 2.0, 2048, 1025, 1e-3, 0.1) * 2.0
+
+    # A prompt comes anywhere in the 30 steps between two looks, 15 ms; 2/1,024 x 30 others, 0.1 s each, are with it.
+    assert wait(poll_steps=31) - wait() == pytest.approx(15e-3 + 2 / 1024 * 30 * 0.1)
+    # It waits for 20 steps to be joined by others; where 0.039 came meanwhile, they waited for half of that.
+    others = 2 / 1024 * 20
+    assert wait(gather_steps=20) - wait() == pytest.approx(
+        20e-3 * (1 + others / 2) / (1 + others) + others * 0.1, rel=1e-9
+    )
+    # A full chunk ends the wait: 8,192 tokens are 4 prompts of 2,048, which come in 4 steps at one a step.
+    full = as_scheduled(SYSTEM, {"gather_steps": 20.0})
+    assert admission.gather_steps(full, serving.prefill_chunk(full) / 4, 1.0) == pytest.approx(4)
+    # A lone user meets nobody's steps.
+    assert admission.turn_seconds(full, 1.0, 2048, 1025, 1e-3, 0.1) == 0.0
 
 
 def test_pools_queue_where_prompts_come_faster_than_they_are_read() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from roofline import serving, workload
+from roofline import admission, serving, workload
 from roofline.tiers import cache_in, load_rate
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _prefill(system: System, isl: float, past: float) -> float:
 
 def _before(system: System, isl: float, past: float, rate: float) -> float:
     """Return what comes before prefill: transport, tokenisation, and the cached prefix on its way in [s]."""
-    return workload.request_overhead(system, isl) + past * system.memory.kv_bytes(isl) / isl / rate
+    return admission.request_overhead(system, isl) + past * system.memory.kv_bytes(isl) / isl / rate
 
 
 def _variance_wait(system: System, service: Service, one: Item, square: float) -> float:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roofline import serving
-from roofline.workload import Service, batch_limit, bunched, mean_decode, request_overhead
+from roofline.admission import bunched, request_overhead
+from roofline.workload import Service, batch_limit, mean_decode
 
 if TYPE_CHECKING:
     from roofline.system import System

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roofline import pools, serving, timed, unstated, workload
+from roofline import admission, pools, serving, timed, unstated, workload
 from roofline.interval import Interval
-from roofline.row import SkippedError, batch_of, lengths, request_of, splits, system_of
+from roofline.row import SkippedError, as_scheduled, batch_of, lengths, request_of, splits, system_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +123,7 @@ def _static(m: Any, system: System) -> Prediction:
 
 def _concurrency(m: Any, system: System) -> Prediction:
     isl, osl = lengths(m)
+    system = as_scheduled(system, unstated.scheduler(m, system.deployment.dp))
     return _from_service(m, system, workload.closed_loop(system, batch_of(m), isl, osl, alike=not unstated.varied(m)))
 
 
@@ -158,7 +159,7 @@ def _prefill(m: Any, system: System) -> Prediction:
     if m.batch is None and m.metric.startswith("input_tok_s") and system.deployment.dp > 1:
         # A rate of ranks side by side is that of full steps on each.
         batch = system.deployment.dp * max(1.0, serving.prefill_chunk(system) // isl)
-    seconds = serving.prefill_seconds(system, batch, isl) + workload.host(system, isl)
+    seconds = serving.prefill_seconds(system, batch, isl) + admission.host_seconds(system, isl)
     rate = batch * isl / seconds
     if m.metric == "input_tok_s_per_gpu":
         rate /= system.deployment.chips

@@ -22,6 +22,8 @@ class SkippedError(RooflineError):
 def request_of(m: Any) -> Request:
     """Return the request of a row: its deployment, formats, and the engine as of its date."""
     tp, pp, dp = int(m.tp or 1), int(m.pp or 1), int(m.dp or 1)
+    if dp > 1 and not unstated.attention_dp(m):
+        tp, dp = tp * dp, 1
     chips = int(m.n_chips or tp * pp * dp)
     if dp > 1 and tp * pp * dp % chips == 0:
         # A wider group than the chips that the figure is for: it is told per server.
@@ -103,6 +105,15 @@ def _that_ran(system: System) -> System:
     if wider.memory.max_batch(1024.0) >= 4:
         return wider
     return replace(system, rates=replace(system.rates, engine=replace(engine, kv_memory=Figure(1e3))))
+
+
+def as_scheduled(system: System, figures: dict[str, float]) -> System:
+    """Return a system whose engine has these figures of its scheduler."""
+    if not figures:
+        return system
+    changes: dict[str, Any] = {name: Figure(value) for name, value in figures.items()}
+    engine = replace(system.engine, **changes)
+    return replace(system, rates=replace(system.rates, engine=engine))
 
 
 def lengths(m: Any) -> tuple[float, float]:

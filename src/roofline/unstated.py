@@ -1,4 +1,4 @@
-"""What a published row leaves unsaid and its recipe says: the cache's format, and how the lengths were drawn.
+"""What a published row leaves unsaid and its recipe says: cache format, lengths, how often its scheduler looks.
 
 A serving benchmark rarely states the format of its KV cache. The recipes that are public keep it in eight bits where
 the weights are a quantised copy that carries the cache's scales, and on Blackwell throughout [1]_ [2]_. A fit that took
@@ -13,6 +13,14 @@ References
    https://nvidia.github.io/TensorRT-LLM/
 .. [3] The same repository, ``utils/bench_serving/benchmark_serving.py`` and ``.github/workflows/benchmark-tmpl.yml``:
    lengths are drawn evenly from 0.8 of the stated one to all of it.
+.. [4] The same repository, ``benchmarks/``: SGLang on B200 looks for new prompts every 30 steps, below 16 users every
+   10 (``--scheduler-recv-interval``); on Hopper the scripts leave it at 1; on AMD it decodes 4 steps at a time
+   (``--num-continuous-decode-steps``). TensorRT-LLM gathers prompts for 20 steps for Llama 3.3 70B at 1,024 in and out
+   on fewer than 8 chips, and for 40 for DeepSeek-R1 in FP8 on B200 from 64 to 255 users
+   (``batch_wait_timeout_iters``). With attention-DP it looks every 60 steps, gpt-oss 50, or when every rank has a
+   prompt (``attention_dp_config``; ``tensorrt_llm/_torch/pyexecutor/py_executor.py``) (read 2026-11-24).
+.. [5] The same repository, ``benchmarks/single_node/minimaxm2.5_*.sh``: vLLM gets ``--tensor-parallel-size`` and
+   ``--enable-expert-parallel``, and no ``--data-parallel-size`` (read 2026-11-24).
 """
 
 from __future__ import annotations
@@ -30,8 +38,10 @@ if TYPE_CHECKING:
 DRAWN_MEAN = 0.9
 #: How the name of a source begins or contains whose lengths are drawn so.
 DRAWN = ("inferencex", "inferencemax")
-#: And whose lengths are drawn some other way, around the means that they state.
-VARIED = (*DRAWN, "sglang cookbook")
+#: Whose lengths are drawn some other way, around the means that they state.
+VARIED = ("sglang cookbook",)
+#: Source and model of runs of the former that are told again: where both tell a run, their figures are the same.
+RETOLD = ("aiconfigurator silicon measurements", "qwen3.5")
 #: Modes of serving benchmarks: others state their formats, or hold kernels alone.
 SERVED = ("concurrency", "disagg", "offline_throughput", "server")
 
@@ -72,14 +82,55 @@ def _is_blackwell(chip: Hardware) -> bool:
 
 def lengths(m: Any) -> tuple[float, float]:
     """Return the mean lengths that ran [tokens]: some sources draw them below the ones they state."""
-    drawn = m.mode in ("concurrency", "disagg") and _from(m, DRAWN)
-    share = DRAWN_MEAN if drawn else 1.0
+    share = DRAWN_MEAN if m.mode in ("concurrency", "disagg") and _drawn(m) else 1.0
     return max(1.0, share * m.isl), max(1.0, share * m.osl)
 
 
 def varied(m: Any) -> bool:
     """Return whether the requests of a row are known to differ in length."""
-    return _from(m, VARIED)
+    return _drawn(m) or _from(m, VARIED)
+
+
+def scheduler(m: Any, dp: int) -> dict[str, float]:
+    """Return the figures of the scheduler that a row's recipe sets [4]; what it leaves out, the profile says.
+
+    Parameters
+    ----------
+    m : Measurement
+        A closed loop.
+    dp : int
+        Its attention-DP ranks.
+    """
+    if not _drawn(m):
+        return {}
+    chip = catalog.hardware(m.hardware)
+    engine, blackwell = catalog.label("engines", m.engine), _is_blackwell(chip)
+    if engine == "sglang" and blackwell:
+        return {"poll_steps": 30.0 if m.batch >= 16 else 10.0}
+    if engine == "sglang" and chip.vendor == "AMD":
+        return {"poll_steps": 4.0}
+    if engine != "tensorrt-llm":
+        return {}
+    if dp > 1:
+        # Its count runs on while there is none to wait for.
+        most = 60.0 if m.model.startswith("deepseek") else 50.0
+        return {"poll_steps": max(1.0, min(most, dp * m.osl / m.batch))}
+    short = m.isl == m.osl == 1024
+    if short and m.model.startswith("llama-3.3-70b") and (m.tp or 1) < 8:
+        return {"gather_steps": 20.0}
+    if short and m.model.startswith("deepseek") and blackwell and m.weight_precision == "fp8" and 64 <= m.batch < 256:
+        return {"gather_steps": 40.0}
+    return {}
+
+
+def attention_dp(m: Any) -> bool:
+    """Return whether a row's attention-DP ranks are what ran: one dump calls tensor and expert parallel so [5]."""
+    return not (_drawn(m) and "malformed" in m.notes and catalog.label("engines", m.engine) == "vllm")
+
+
+def _drawn(m: Any) -> bool:
+    source, model = RETOLD
+    return _from(m, DRAWN) or (_from(m, (source,)) and m.model.startswith(model))
 
 
 def _from(m: Any, names: tuple[str, ...]) -> bool:

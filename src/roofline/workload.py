@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from roofline import serving
+from roofline import admission, serving
 from roofline.memory import default_engine_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from roofline.system import System
-
-#: Share of the prompts of a closed loop that come when all users start at once: benchmarks send about ten each.
-FIRST_WAVE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +135,6 @@ def drafted_share(system: System, op: str) -> float:
     return 0.0 if op in ("host", "sampling") else 1.0 / system.model.n_layers
 
 
-def request_overhead(system: System, isl: float) -> float:
-    """Return what a request waits for besides prefill [s]: transport, tokenisation, scheduling."""
-    engine = system.engine
-    if engine.ideal:
-        return 0.0
-    fixed = engine.request.value if engine.request else 0.0
-    return fixed + (engine.request_per_token.value * isl if engine.request_per_token else 0.0)
-
-
 def batch_limit(system: System, isl: float, osl: float) -> float:
     """Return the sequences that decode together at most: what the cache has room for and the engine allows."""
     reserved = osl if system.engine.reserves_output is not False else 0.5 * osl
@@ -161,50 +147,10 @@ def static_batch(
 ) -> Service:
     """Return one fixed batch: all prompts at once, then every decode step."""
     together = batch
-    prefill = serving.prefill_seconds(system, together, isl) + host(system, isl)
+    prefill = serving.prefill_seconds(system, together, isl) + admission.host_seconds(system, isl)
     step = mean_decode(system, together, isl, osl, speculation)
     total = (prefill + max(0.0, osl - 1.0) * step) * (batch / together)
     return Service(prefill, step, batch / total, together, isl, osl)
-
-
-def each_prefill(prefill: Callable[[Any], Any], system: System, n: Any, osl: float, functions: Any = math) -> Any:
-    """Return what a prompt adds to the steps while `n` requests decode [s]; `prefill` is the time of so many prompts.
-
-    Where prefill shares the steps of decode, a step is as full as chunks make it. Where it interrupts them, a step
-    takes the prompts that came during the one before: of the requests that end at random, n/osl per decode step, those
-    of a step in which any ended.
-    """
-    if system.engine.mixed_steps is not False:
-        return prefill(n) / n
-    ended = n / max(1.0, osl - 1.0)
-    mean = ended / -functions.expm1(-ended)
-    whole = functions.floor(mean)
-    # Prompts come whole: some steps take one more than others.
-    return ((1.0 - (mean - whole)) * prefill(whole) + (mean - whole) * prefill(whole + 1.0)) / mean
-
-
-def ahead(system: System, n: Any) -> Any:
-    """Return the decode steps that pass before the prefill of a prompt that comes while `n` requests decode."""
-    figure = system.engine.steps_ahead
-    return 0.0 * n if figure is None else figure.value * (n - 1.0) / n
-
-
-def bunched(system: System, alike: bool) -> float:
-    """Return the share of a closed loop's prompts that come at once with everybody else's.
-
-    All users start together, and requests that were prefilled together end together if they are of one length.
-    """
-    share = 0.0 if system.engine.bunched is None else system.engine.bunched.value
-    return share if alike else min(share, FIRST_WAVE)
-
-
-def host(system: System, isl: float) -> float:
-    """Return the host time of the first step of a batch that is handed over in memory [s]."""
-    return (
-        0.0
-        if system.engine.ideal or not system.engine.request_per_token
-        else system.engine.request_per_token.value * isl
-    )
 
 
 def closed_loop(
@@ -229,9 +175,10 @@ def closed_loop(
     if spill is not None:
         limit = min(room + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
     n = max(1.0, min(users, limit))
-    prefill = serving.prefill_seconds(system, 1.0, max(1.0, isl - past), past)
+    new = max(1.0, isl - past)
+    prefill = serving.prefill_seconds(system, 1.0, new, past)
     # Attention-DP ranks prefill side by side.
-    work = each_prefill(lambda k: serving.prefill_seconds(system, k, max(1.0, isl - past), past), system, n, osl)
+    work = admission.each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, n, osl)
     step = mean_decode(system, n, isl, osl, speculation)
     if spill is not None and n > room:
         step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
@@ -242,12 +189,13 @@ def closed_loop(
     tpot = step + behind * (n - 1.0) * work / steps
     cycle = n * work + steps * step
     busy = n * work / cycle
-    queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + ahead(system, n) * step
+    own_turn = admission.turn_seconds(system, n, new, osl, step, work)
+    queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + own_turn
     # Prompts that come at once fill the steps of prefill, and wait for half of them.
-    wave = max(0.0, serving.prefill_seconds(system, n, max(1.0, isl - past), past) - prefill)
-    first = bunched(system, alike)
-    queue = min(queue, 0.5 * wave + ahead(system, n) * step)
-    ttft = prefill + request_overhead(system, isl) + (1.0 - first) * queue + first * 0.5 * wave
+    wave = max(0.0, serving.prefill_seconds(system, n, new, past) - prefill)
+    first = admission.bunched(system, alike)
+    queue = min(queue, 0.5 * wave + own_turn)
+    ttft = prefill + admission.request_overhead(system, isl) + (1.0 - first) * queue + first * 0.5 * wave
     if users > limit:
         ttft += (users - limit) * cycle / n
     return Service(ttft, tpot, n / cycle, n, isl, osl, queue, wave, first)
@@ -284,13 +232,13 @@ def steady(
     alone = serving.prefill_seconds(system, 1.0, new, past)
     # Attention-DP ranks prefill side by side; prompts come whole, also where the mean number of requests is not.
     whole = math.ceil(n - 1e-9)
-    work = each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, whole, osl)
+    work = admission.each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, whole, osl)
     step = mean_decode(system, n, isl, osl, speculation)
     steps = max(1.0, osl - 1.0)
     rate = n / (n * work + steps * step)
     busy = rate * work
-    wait = 0.5 * busy / (1.0 - busy) * work + ahead(system, n) * step
-    return Service(alone + wait + request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
+    wait = 0.5 * busy / (1.0 - busy) * work + admission.turn_seconds(system, n, new, osl, step, work)
+    return Service(alone + wait + admission.request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
 
 
 def open_loop(

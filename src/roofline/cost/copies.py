@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from roofline import pools, serving, workload
+from roofline import admission, pools, serving, workload
 from roofline.cost import energy
 from roofline.cost.accounting import Tokens
 from roofline.cost.fleet import AVERAGE_TO_PEAK
@@ -233,7 +233,7 @@ def prefill_only(system: System, load: Load, rules: Rules) -> Rated:
     each_rank = max(1.0, math.floor(serving.prefill_chunk(system) / new))
     n = min(system.deployment.dp * min(each_rank, 64.0), workload.batch_limit(system, load.isl, 1.0))
     every = serving.prefill_seconds(system, n, new, prompt.past)
-    ttft = every + workload.request_overhead(system, load.isl) + pools.transfer_seconds(system, load.isl)
+    ttft = every + admission.request_overhead(system, load.isl) + pools.transfer_seconds(system, load.isl)
     service = workload.Service(ttft, ttft, n / every, n, load.isl, 1.0)
     kept = rules.ttft is None or ttft <= rules.ttft
     copy = _divided(system, load, rules, service, kept)

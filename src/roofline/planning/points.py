@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roofline import kernel, serving, workload
+from roofline import admission, kernel, serving, workload
 from roofline.vectorised import functions
 
 if TYPE_CHECKING:
@@ -111,12 +111,12 @@ def curve(system: System, load: Load, speculation: Speculation | None = None) ->
         step = np.array([workload.mean_decode(system, x, load.isl, load.osl, speculation) for x in n])
     else:
         step = _decode(system, n, load, speculation)
-    every = workload.each_prefill(lambda k: _prefill(system, k, load), system, n, load.osl, np)
+    every = admission.each_prefill(lambda k: _prefill(system, k, load), system, n, load.osl, np)
     alone = float(serving.prefill_seconds(system, 1.0, load.new, load.past))
     rate = n / (n * every + load.steps * step)
     busy = rate * every
-    wait = 0.5 * busy / (1.0 - busy) * every + workload.ahead(system, n) * step
-    ttft = alone + wait + workload.request_overhead(system, load.isl)
+    wait = 0.5 * busy / (1.0 - busy) * every + admission.turn_seconds(system, n, load.new, load.osl, step, every)
+    ttft = alone + wait + admission.request_overhead(system, load.isl)
     dp = float(system.deployment.dp)
     each = max(1.0, math.floor(min(serving.prefill_chunk(system) / load.new, 64.0)))
     sizes = dict.fromkeys((dp, dp * each))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roofline import pools, workload
+from roofline import admission, pools
 from roofline.dtypes import BYTES
 from roofline.planning.option import Goal, Option, Pool, Prices
 from roofline.planning.shared import affordable
@@ -91,7 +91,7 @@ def _busy(one: Curve, seconds: float, goal: Goal, transfer: float) -> float:
 
 def unqueued(one: Curve, seconds: float, goal: Goal, transfer: float) -> float:
     """Return the first token where no request waits for another [s]."""
-    return seconds + workload.request_overhead(one.system, goal.load.isl) + transfer
+    return seconds + admission.request_overhead(one.system, goal.load.isl) + transfer
 
 
 def _decode_half(one: Curve, goal: Goal, prices: Prices, quick: bool) -> Iterator[Half]:

@@ -49,8 +49,9 @@ _LIMITS = """## What is not modelled
   sources rarely say. One share of prompts in waves for each engine stands for all of them. Read the interval.
 - **llama.cpp prefill** has kernels of its own for each format and generation of chip; one fraction per class of chips
   stands for all of them. Some published rows contradict their neighbours fourfold (8,192 tokens in FP16 on A100, L40S).
-- **The cache's format and the drawn lengths** of a row whose source leaves them out are those of the public recipe of
-  its engine and chip (`unstated.py`); other recipes differ by up to a tenth.
+- **What a source leaves out** is taken from the public recipe of its engine and chip (`unstated.py`): the cache's
+  format, how lengths were drawn, how long a scheduler lets prompts wait. Other recipes differ by a tenth in TPOT, and
+  by 15 to 30 decode steps in TTFT; `--set engine.poll_steps` and `--set engine.gather_steps` say what yours does.
 - **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.

@@ -86,6 +86,9 @@ def folded(header: list[str], rows: list[list[str]], width: int) -> list[list[in
             pieces.append(list(labels))
         if column not in pieces[-1]:
             pieces[-1].append(column)
+    if len(pieces) == 1 and not {*labels} <= {*pieces[0]}:
+        # A label had no room in the only piece.
+        pieces.append(list(labels))
     return pieces
 
 

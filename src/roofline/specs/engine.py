@@ -84,8 +84,13 @@ class Pace:
     request_per_token: Seconds | None = None
     """Tokenisation and transport per prompt token [s]."""
     steps_ahead: Number | None = None
-    """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks, or
-    until the scheduler looks for new ones; public recipes of SGLang let it look every 10 to 30 steps."""
+    """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks."""
+    poll_steps: Number | None = None
+    """Decode steps between two looks of the scheduler for new prompts, where not each (SGLang:
+    ``--scheduler-recv-interval``); those that came meanwhile are prefilled together."""
+    gather_steps: Number | None = None
+    """Decode steps that a prompt waits, at most, for others that fill a chunk (TensorRT-LLM:
+    ``batch_wait_timeout_iters``)."""
     bunched: Share | None = None
     """Share of a closed loop's prompts that come at once with everybody else's where all requests are of one length:
     benchmarks start all users together, and those that were prefilled together end together."""
