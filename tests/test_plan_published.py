@@ -83,7 +83,6 @@ PUBLISHED: dict[Key, tuple[float, dict[str, Any]]] = {
 }
 #: Where the plan is cheaper than what was run by more than it may be.
 FAR = {
-    ("gpt-oss-120b", 1024, "mi325x", 100): "half: 64 users run so fast on TP 8 in the plan, about 33 did",
     ("deepseek-r1", 1024, "h100", 100): "0.56: four users on 16 chips; latency between servers",
     ("deepseek-r1", 1024, "b200", 42): "0.57: attention-DP pools stay fast enough at more users than were run",
 }

@@ -55,6 +55,8 @@ _LIMITS = """## What is not modelled
 - **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
+- **AMD** takes part in no fit. A few figures of its classes are derived from published runs of DeepSeek-R1 and gpt-oss
+  (`measurements/amd-2026.csv` among them); at few users MI325X is still a third slower than predicted.
 - **Young ports**: vLLM of 2024 on AMD and Intel GPUs (one source repeats a point with results up to five times apart)
   is predicted as today's engine would run, and left out of every fit.
 - **Separate pools** take their routing, transfer overlap and admission from no model; what the first requests of a
