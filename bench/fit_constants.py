@@ -62,6 +62,7 @@ ENGINE_FIELDS = [
     "launches_per_layer",
     "launches_moe",
     "launches_latent",
+    "launches_index",
     "launches_state",
     "launches_fp4",
     "elementwise_passes",

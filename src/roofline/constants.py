@@ -24,6 +24,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "launches_per_layer": (0.3, 60.0),
     "launches_moe": (0.3, 60.0),
     "launches_latent": (0.3, 60.0),
+    "launches_index": (0.3, 60.0),
     "launches_state": (0.3, 60.0),
     "launches_fp4": (0.05, 6.0),
     "moe_floor": (0.3e-6, 60e-6),

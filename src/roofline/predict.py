@@ -133,6 +133,7 @@ def _saturated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:
     if m.mode == "server" and m.metric not in _RATES:
         raise SkippedError("the row states no request rate")
     batch = float(m.batch) if m.batch and m.mode != "server" else None
+    limits = unstated.limits(m) if m.mode == "server" else None
     found: list[Prediction] = []
     reason: SkippedError | None = None
     for asked in splits(m):
@@ -145,7 +146,10 @@ def _saturated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:
             system = adjust(system)
         if system.spatial:
             return _spatial(m, system)
-        found.append(_from_service(m, system, workload.saturated(system, isl, osl, batch)))
+        service = workload.saturated(system, isl, osl, batch)
+        if limits is not None:
+            service = workload.within(system, isl, osl, *limits) or service
+        found.append(_from_service(m, system, service))
     if not found:
         raise reason or SkippedError("the row states no deployment that holds the model")
     return max(found, key=lambda one: one.value) if found[0].rising else found[0]

@@ -38,7 +38,7 @@ def request_of(m: Any) -> Request:
     ep = int(m.ep or 1)
     if (tp * dp) % ep:
         ep = 1
-    weights = dtype(m.weight_precision)
+    weights = dtype(m.weight_precision) or unstated.weights(m)
     return Request(
         m.hardware,
         m.model,

@@ -21,6 +21,9 @@ References
    prompt (``attention_dp_config``; ``tensorrt_llm/_torch/pyexecutor/py_executor.py``) (read 2026-11-24).
 .. [5] The same repository, ``benchmarks/single_node/minimaxm2.5_*.sh``: vLLM gets ``--tensor-parallel-size`` and
    ``--enable-expert-parallel``, and no ``--data-parallel-size`` (read 2026-11-24).
+.. [6] MLCommons, inference rules and its posts on rounds 4.0 to 6.1: latencies of the 99th percentile per benchmark;
+   ``closed/*/documentation/calibration.md`` of the results: weights and caches in the narrowest floating-point format
+   that the chip multiplies, https://github.com/mlcommons (read 2026-11-28).
 """
 
 from __future__ import annotations
@@ -42,6 +45,16 @@ DRAWN = ("inferencex", "inferencemax")
 VARIED = ("sglang cookbook",)
 #: Source and model of runs of the former that are told again: where both tell a run, their figures are the same.
 RETOLD = ("aiconfigurator silicon measurements", "qwen3.5")
+#: Latencies that an MLPerf server keeps in 99 of 100 cases, by model: TTFT and TPOT [s], those of its interactive
+#: scenario behind them [6].
+MLPERF_LIMITS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
+    "llama-2-70b": ((2.0, 0.2), (0.45, 0.04)),
+    "mixtral-8x7b": ((2.0, 0.2), (0.45, 0.04)),
+    "llama-3.1-405b": ((6.0, 0.175), (4.5, 0.08)),
+    "llama-3.1-8b": ((2.0, 0.1), (0.5, 0.03)),
+    "deepseek-r1": ((2.0, 0.08), (1.5, 0.015)),
+    "gpt-oss-120b": ((3.0, 0.08), (2.0, 0.015)),
+}
 #: Modes of serving benchmarks: others state their formats, or hold kernels alone.
 SERVED = ("concurrency", "disagg", "offline_throughput", "server")
 
@@ -58,6 +71,8 @@ def cache(m: Any, weights: str | None) -> str | None:
     """
     if m.mode not in SERVED or weights is None or BYTES[weights] > 1.2 or not m.engine or not _is_published(m):
         return None
+    if is_mlperf(m):
+        return "fp8"
     blackwell = _is_blackwell(catalog.hardware(m.hardware))
     engine = catalog.label("engines", m.engine)
     if engine == "tensorrt-llm":
@@ -69,6 +84,27 @@ def cache(m: Any, weights: str | None) -> str | None:
     else:
         eight_bits = engine == "sglang" and blackwell
     return "fp8" if eight_bits else None
+
+
+def is_mlperf(m: Any) -> bool:
+    """Return whether a row is a submission to MLPerf."""
+    return "mlperf" in f"{m.engine} {m.source}".lower()
+
+
+def weights(m: Any) -> str | None:
+    """Return the format of weights that a row leaves out; None: as the checkpoint ships them."""
+    if not is_mlperf(m):
+        return None
+    peak = catalog.hardware(m.hardware).peak
+    return "nvfp4" if "fp4" in peak else "fp8" if "fp8" in peak else None
+
+
+def limits(m: Any) -> tuple[float, float] | None:
+    """Return the TTFT and TPOT that a server keeps in 99 of 100 cases [s]; None where nobody says."""
+    if not is_mlperf(m):
+        return None
+    server, interactive = MLPERF_LIMITS.get(catalog.label("models", m.model), (None, None))
+    return interactive if "interactive" in f"{m.notes} {m.source} {m.source_ref}".lower() else server
 
 
 def _is_published(m: Any) -> bool:

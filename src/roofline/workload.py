@@ -33,7 +33,7 @@ class Service:
     isl, osl : float
         [tokens].
     queue : float
-        Mean wait for prefill of a prompt that comes by itself [s].
+        Mean wait of a prompt that comes by itself for the prefills before it [s].
     wave : float
         Longest wait where the prompts of all users come at once [s].
     bunched : float
@@ -166,8 +166,8 @@ def closed_loop(
     """Return the service of `users` that each send their next request when the last one is answered.
 
     Each request is prefilled once and then takes part in `osl` - 1 decode steps; while it does, every other request of
-    the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``, and a token waits for the prefills
-    that fall between two steps. `past` tokens of the prompt are cached already and need no prefill.
+    the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``: a prefill that falls before the first
+    token of a request is part of its TTFT, any other of its TPOT. `past` tokens of the prompt are cached already and need no prefill.
     With `spill`, the same deployment with its cache in a further tier, sequences beyond the room of the nearest memory
     decode too, each step reading their cache over that tier's link. `alike`: all requests are of one length.
     """
@@ -183,22 +183,20 @@ def closed_loop(
     if spill is not None and n > room:
         step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
     steps = max(1.0, osl - 1.0)
-    # Where prefill goes before decode, a token waits for half of the prompts of a round: for those prefilled after its
-    # own.
-    behind = 1.0 if system.engine.mixed_steps is not False else 0.5
-    tpot = step + behind * (n - 1.0) * work / steps
     cycle = n * work + steps * step
     busy = n * work / cycle
-    own_turn = admission.turn_seconds(system, n, new, osl, step, work)
-    queue = 0.5 * busy / max(1e-9, 1.0 - busy) * work + own_turn
     # Prompts that come at once fill the steps of prefill, and wait for half of them.
     wave = max(0.0, serving.prefill_seconds(system, n, new, past) - prefill)
+    alone = min(0.5 * busy / max(1e-9, 1.0 - busy) * work, 0.5 * wave)
     first = admission.bunched(system, alike)
-    queue = min(queue, 0.5 * wave + own_turn)
-    ttft = prefill + admission.request_overhead(system, isl) + (1.0 - first) * queue + first * 0.5 * wave
+    waited = (1.0 - first) * alone + first * 0.5 * wave
+    # What a request does not wait for before its first token, of the prefills of a round, it waits for after it.
+    tpot = step + max(0.0, n * work - prefill - waited) / steps
+    own_turn = admission.turn_seconds(system, n, new, osl, step, work)
+    ttft = prefill + admission.request_overhead(system, isl) + waited + (1.0 - first) * own_turn
     if users > limit:
         ttft += (users - limit) * cycle / n
-    return Service(ttft, tpot, n / cycle, n, isl, osl, queue, wave, first)
+    return Service(ttft, tpot, n / cycle, n, isl, osl, alone, wave, first)
 
 
 def saturated(
@@ -237,8 +235,9 @@ def steady(
     steps = max(1.0, osl - 1.0)
     rate = n / (n * work + steps * step)
     busy = rate * work
-    wait = 0.5 * busy / (1.0 - busy) * work + admission.turn_seconds(system, n, new, osl, step, work)
-    return Service(alone + wait + admission.request_overhead(system, isl), step / (1.0 - busy), rate, n, isl, osl, wait)
+    wait = 0.5 * busy / (1.0 - busy) * work
+    first = alone + admission.turn_seconds(system, n, new, osl, step, work) + admission.request_overhead(system, isl)
+    return Service(first + wait, step / (1.0 - busy), rate, n, isl, osl, wait)
 
 
 def open_loop(
@@ -265,3 +264,40 @@ def open_loop(
         middle = 0.5 * (low + high)
         low, high = (middle, high) if at(middle).requests_per_second < rate else (low, middle)
     return replace(at(high), requests_per_second=rate)
+
+
+def within(system: System, isl: float, osl: float, ttft: float, tpot: float, share: float = 0.99) -> Service | None:
+    """Return the busiest open loop whose first tokens come in time, all but 1 - `share` of them, and later tokens too.
+
+    Parameters
+    ----------
+    isl, osl : float
+        [tokens].
+    ttft, tpot : float
+        What is promised [s].
+    share : float
+        Share of the requests that must keep the promise of the first token.
+
+    Returns
+    -------
+    Service or None
+        None where even one request at a time is too slow.
+    """
+
+    def kept(one: Service) -> bool:
+        return one.tpot <= tpot and one.ttft_within(ttft) >= share
+
+    low, high = 1.0, batch_limit(system, isl, osl)
+    if kept(full := steady(system, high, isl, osl)):
+        return full
+    best = steady(system, low, isl, osl)
+    if not kept(best):
+        return None
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        one = steady(system, middle, isl, osl)
+        if kept(one):
+            low, best = middle, one
+        else:
+            high = middle
+    return best

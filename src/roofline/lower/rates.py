@@ -167,7 +167,10 @@ class Rates:
         figures = [engine.launches_per_layer]
         if ffn.kind == "moe":
             figures.append(engine.launches_moe)
-        if mixer.kind in ("mla", "compressed") or getattr(mixer, "indexer", None):
+        indexer = getattr(mixer, "indexer", None)
+        if indexer is not None and indexer.mode != "shared":
+            figures.append(engine.launches_index)
+        if mixer.kind in ("mla", "compressed"):
             figures.append(engine.launches_latent)
         elif mixer.kind not in ("gqa", "none"):
             figures.append(engine.launches_state)

@@ -54,7 +54,9 @@ class Pace:
     launches_moe: Number | None = None
     """More of them in a layer of experts: scores, top-k, sorting tokens to experts and back."""
     launches_latent: Number | None = None
-    """More of them in a layer of latent, indexed or compressed attention: norms, rotary parts, copies."""
+    """More of them in a layer of latent or compressed attention: norms, rotary parts, copies."""
+    launches_index: Number | None = None
+    """More of them where an indexer chooses what is attended to: norms, rotation, quantisation, sorting."""
     launches_state: Number | None = None
     """More of them in a recurrent layer: convolution, gates, norms."""
     launches_fp4: Number | None = None
