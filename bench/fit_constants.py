@@ -2,11 +2,12 @@
 
     python bench/fit_constants.py DATA_FOLDER [--rounds 12] [--write] [--held-out FOLDER]
 
-DATA_FOLDER holds ``measurements.csv`` and ``step_times.csv``. The rows to fit are a sample of each configuration group
-(mode, metric, chip, engine, source, model, and for closed loops format and shape); the constants are those of every
-class, chip and engine that has enough rows. ``--write`` puts the constants into hardware/classes/, hardware/ and
-engines/. ``--held-out`` then refits without a quarter of the configurations in turn, and without each chip, each shape
-of model and each source, prints the errors on what was left out and writes them for ``bench/make_intervals.py``.
+DATA_FOLDER holds ``measurements.csv`` and ``step_times.csv``; the files of measurements/ in `ALSO` join them. The
+rows to fit are a sample of each configuration group (mode, metric, chip, engine, source, model, and for closed loops
+format and shape); the constants are those of every class, chip and engine that has enough rows. ``--write`` puts the
+constants into hardware/classes/, hardware/ and engines/. ``--held-out`` then refits without a quarter of the
+configurations in turn, and without each chip, each shape of model and each source, prints the errors on what was left
+out and writes them for ``bench/make_intervals.py``.
 
 Left out by rule: rows with speculation, disaggregated rows (two pools at once say little about either), and vLLM of
 2024 on AMD and Intel GPUs, whose ports were young: one source repeats a point there with results up to five times
@@ -37,7 +38,7 @@ from roofline.measurements import read_csv  # noqa: E402
 from roofline.timed import PARTS  # noqa: E402
 from roofline.validate import kind_of  # noqa: E402
 
-SOURCE = "fit to published measurements, 2026-11-23: docs/accuracy.md"
+SOURCE = "fit to published measurements, 2026-11-28: docs/accuracy.md"
 CLASS_FIELDS = [
     "moe_weights",
     "moe_width",
@@ -80,16 +81,25 @@ ENGINE_FIELDS = [
     "isolated_prefill",
     "isolated_quantise",
 ]
+#: Files of measurements/ that take part: chips that the folder has no rows of.
+ALSO = ("amd-2026.csv", "chips-2026.csv")
 #: Least share of a step that a part has to say something by itself.
 PART = 0.1
 UNITS = ("bf16", "fp16", "fp8", "int8", "fp4")
+
+
+def measured(folder: Path) -> list:
+    """Return all rows that a fit may see."""
+    paths = [folder / "measurements.csv", folder / "step_times.csv"]
+    paths += [ROOT / "measurements" / name for name in ALSO]
+    return [m for path in paths for m in read_csv(path)]
 
 
 def excluded(m) -> bool:
     """Return whether a row is left out by rule."""
     if m.spec_decode != "false" or m.mode == "disagg":
         return True
-    young = m.engine == "vllm" and m.date < "2025"
+    young = m.engine == "vllm" and "" < m.date < "2025"
     return young and catalog.hardware(m.hardware).vendor not in ("NVIDIA",)
 
 
@@ -274,7 +284,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(LEAVE), action="append", help="leave out only these")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    rows = read_csv(options.folder / "measurements.csv") + read_csv(options.folder / "step_times.csv")
+    rows = measured(options.folder)
     rows = [m for m in once(rows) if not excluded(m)]
     chosen = with_parts(sample(rows, options.per_group))
     wanted = parameters(chosen)

@@ -31,7 +31,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 
-from fit_constants import excluded, group_of, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
+from fit_constants import excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
 from roofline import calibrate, catalog  # noqa: E402
 from roofline.interval import NEW_MODEL, WORDS, cells, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
@@ -114,9 +114,9 @@ def fitted(left_out: dict[str, list[Row]]) -> list[Row]:
     return [row for what in ("configurations", "sources") for row in left_out.get(what, ())]
 
 
-def predicted(measured: list) -> list[Row]:
+def predicted(found: list) -> list[Row]:
     """Return rows with the errors of the constants that are in force."""
-    kept, _ = calibrate.usable(measured)
+    kept, _ = calibrate.usable(found)
     errors = [calibrate.log_error(m) for m in kept]
     return [
         Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), shape_of(m), m.source, str(group_of(m)), -e)
@@ -184,13 +184,13 @@ def shipped_constants() -> None:
 
 def main() -> None:
     folder, files = Path(sys.argv[1]), dict(zip(("configurations", "chips", "models", "sources"), sys.argv[2:]))
-    measured = read_csv(folder / "measurements.csv") + read_csv(folder / "step_times.csv")
-    known = {m.id: m for m in measured}
+    every = measured(folder)
+    known = {m.id: m for m in every}
     left_out = {what: read(path, known) for what, path in files.items()}
-    prior = predicted(sample([m for m in measured if not excluded(m)], 3))
+    prior = predicted(sample([m for m in every if not excluded(m)], 3))
     shipped_constants()
-    pools = [row for row in predicted([m for m in measured if m.mode == "disagg"]) if "pools" in row.kind]
-    young = predicted([m for m in measured if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
+    pools = [row for row in predicted([m for m in every if m.mode == "disagg"]) if "pools" in row.kind]
+    young = predicted([m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
 
     rows = fitted(left_out)
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)

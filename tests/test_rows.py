@@ -85,3 +85,14 @@ def test_tensorrt_llm_keeps_whole_caches_of_window_layers(tmp_path: Path) -> Non
 def test_the_unit_that_multiplies(hw: str, engine: str, weights: str, unit: str) -> None:
     model = "gpt-oss-20b" if weights == "mxfp4" else "llama-3-8b"
     assert resolve(Request(hw, model, engine, weights=weights)).rates.unit(weights) == unit
+
+
+def test_vllm_takes_fewer_sequences_on_small_chips() -> None:
+    # Defaults of its server: 1,024 sequences and chunks of 8,192 from 70 GiB on, else, and on A100, 256 and 2,048.
+    for chip, batch, chunk in (("h100", 1024, 8192), ("rtx4090", 256, 2048), ("a100", 256, 2048)):
+        engine = resolve(Request(chip, "llama-3.1-8b", "vllm", chips=1)).engine
+        assert engine.max_batch is not None and engine.prefill_tokens is not None
+        assert (engine.max_batch.value, engine.prefill_tokens.value) == (batch, chunk)
+    asked = Request("rtx4090", "llama-3.1-8b", "vllm", chips=1, set=("engine.max_batch=512",))
+    engine = resolve(asked).engine
+    assert engine.max_batch is not None and engine.max_batch.value == 512

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from roofline import lengths, serving
 from roofline.errors import RooflineError
+from roofline.lower.collectives import NETWORK_LATENCY
 from roofline.resolve import Request, resolve
 from roofline.system import System
 
@@ -346,3 +347,18 @@ def test_geforce_sums_in_sixteen_bits_at_twice_the_rate() -> None:
     # are 165 and 155 TFLOP/s, with sums in FP16 330 and 155.
     ratio = _prompt_rate("rtx4090", "llama-3-8b", "fp16", 1024) / _prompt_rate("rtx-a6000", "llama-3-8b", "fp16", 1024)
     assert ratio == pytest.approx(9056 / 4315, rel=0.25)
+
+
+def test_a_sum_across_servers_has_the_librarys_latency_and_crosses_twice() -> None:
+    # InferenceX publishes 4,792, 1,020 and 497 tok/s per B200 in one server at speeds where 16 H100 in two reach 266, 73
+    # and 23: most of what lies between is latency.
+    def sums(tp: int) -> float:
+        system = resolve(Request("h100", "deepseek-r1", "sglang", tp=tp, ep=tp, weights="fp8"))
+        return next(row.overhead for row in system.decode.rows if row.op == "all-reduce")
+
+    system = resolve(Request("h100", "deepseek-r1", "sglang", tp=16, ep=16, weights="fp8"))
+    achieved = system.rates.achieved
+    assert achieved.collective_large is not None
+    launch = system.rates.launch - system.rates.kernel
+    assert sums(16) == pytest.approx(achieved.collective_large.value + 2 * NETWORK_LATENCY + launch)
+    assert sums(8) < 0.5 * sums(16)

@@ -128,3 +128,31 @@ def test_expert_parallel_is_not_taken_for_attention_dp(made: Measurement) -> Non
     told, stated = row.request_of(replace(one, notes=note)), row.request_of(one)
     assert (told.tp, told.dp, told.ep) == (4, 1, 4)
     assert (stated.tp, stated.dp, stated.ep) == (1, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "weights"),
+    # calibration.md of the submitters: FP4 where the chip multiplies it, else FP8; A100 has neither.
+    [("b200", "nvfp4"), ("mi355x", "nvfp4"), ("h200", "fp8"), ("mi300x", "fp8"), ("a100", None)],
+)
+def test_submissions_to_mlperf_are_quantised(made: Measurement, hardware: str, weights: str | None) -> None:
+    one = replace(made, engine="mlperf", source="MLPerf Inference v5.1", weight_precision="", model="llama-2-70b")
+    one = replace(one, hardware=hardware, mode="offline_throughput")
+    asked = row.request_of(one)
+    assert asked.weights == weights
+    assert asked.kv == ("fp8" if weights else None)
+
+
+def test_servers_of_mlperf_keep_the_latencies_of_their_scenario(made: Measurement) -> None:
+    # mlperf.conf: llama2-70b TTFT 2,000 ms, TPOT 200 ms; interactive 450 and 40.
+    one = replace(made, engine="mlperf", source="MLPerf Inference v5.1", model="llama-2-70b", mode="server", notes="")
+    assert unstated.limits(one) == (2.0, 0.2)
+    assert unstated.limits(replace(one, notes="llama2-70b Interactive")) == (0.45, 0.04)
+    assert unstated.limits(replace(one, model="gemma-2b")) is None
+    assert unstated.limits(replace(one, engine="vllm", source="a vendor's page")) is None
+
+
+def test_quantised_models_on_gaudi_keep_an_eight_bit_cache(made: Measurement) -> None:
+    one = replace(made, hardware="gaudi3", engine="optimum-habana", model="llama-3.1-8b", mode="static_batch")
+    assert row.request_of(replace(one, weight_precision="fp8")).kv == "fp8"
+    assert row.request_of(replace(one, weight_precision="bf16")).kv is None

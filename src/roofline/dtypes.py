@@ -7,7 +7,8 @@ from roofline.errors import RooflineError, suggest
 #: Stored bytes per element, block scales included.
 #: nvfp4: 4 bits + one fp8 scale per 16 = 4.5 bits; mxfp4: 4 bits + one e8m0 scale per 32 = 4.25 bits;
 #: int4: 4 bits + fp16 scale and zero per 128 = 4.25 bits; int4_g32: + fp16 scale per 32 = 4.5 bits;
-#: q4_k_m: 4.85 bits on average over a checkpoint;
+#: q4_k_m: 4.85 bits on average over a checkpoint, the other mixtures of GGML 3.16, 4.00, 4.67, 5.70 and 6.56, as its
+#: tools/quantize/README.md tells them of Llama 3.1 8B; q4_1, q5_0: 4 and 5 bits + two and one fp16 per 32;
 #: q8_0: 8 bits + fp16 scale per 32 = 8.5 bits; fp8_block: fp32 scale per 128x128 block, below 0.03 %.
 BYTES: dict[str, float] = {
     "fp32": 4.0,
@@ -25,10 +26,17 @@ BYTES: dict[str, float] = {
     "int4_g32": 0.5625,
     "q4_0": 0.5625,
     "q4_k_m": 0.60625,
+    "q2_k": 0.395,
+    "q3_k_m": 0.5,
+    "q4_k_s": 0.584,
+    "q4_1": 0.625,
+    "q5_0": 0.6875,
+    "q5_k_m": 0.713,
+    "q6_k": 0.82,
 }
 
 #: The unit that multiplies weights of a format when activations come in their usual format.
-#: Weight-only formats (int4, q4_0, q4_k_m, q8_0) are widened to 16 bits before the multiplication; GGML widens to FP16.
+#: Weight-only formats (int4, and those of GGML) are widened to 16 bits before the multiplication; GGML widens to FP16.
 COMPUTE: dict[str, str] = {
     "fp32": "fp32",
     "tf32": "tf32",
@@ -45,6 +53,13 @@ COMPUTE: dict[str, str] = {
     "int4_g32": "bf16",
     "q4_0": "fp16",
     "q4_k_m": "fp16",
+    "q2_k": "fp16",
+    "q3_k_m": "fp16",
+    "q4_k_s": "fp16",
+    "q4_1": "fp16",
+    "q5_0": "fp16",
+    "q5_k_m": "fp16",
+    "q6_k": "fp16",
 }
 
 #: Names of the units whose peak a chip file may state.

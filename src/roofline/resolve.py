@@ -90,8 +90,21 @@ def _load(hw: str, model: str, engine: str | None, sets: tuple[str, ...], stamps
     chosen = engine or chip.default_engine
     achieved = catalog.merge_achieved(chip.achieved, catalog.class_defaults(chip.hardware_class))
     names = (catalog.label("hardware", hw), catalog.label("models", model), catalog.label("engines", chosen))
-    return Loaded(
-        names, chip, achieved, overrides.model(model, parts["model"]), overrides.engine(chosen, parts["engine"])
+    software = _on_chip(overrides.engine(chosen, parts["engine"]), chip, names[0], {p[0] for p, _ in parts["engine"]})
+    return Loaded(names, chip, achieved, overrides.model(model, parts["model"]), software)
+
+
+def _on_chip(engine: Engine, chip: Hardware, name: str, kept: set[str]) -> Engine:
+    """Return an engine with the limits that it chooses on such a chip; what the user set is kept."""
+    small = engine.small
+    memory = next((tier for tier in chip.memory if not tier.on_chip), chip.memory[0])
+    if small is None or (memory.capacity.value >= small.below.value and name not in small.chips):
+        return engine
+    batch, chunk = engine.max_batch, engine.prefill_tokens
+    return replace(
+        engine,
+        max_batch=batch if "max_batch" in kept else small.max_batch or batch,
+        prefill_tokens=chunk if "prefill_tokens" in kept else small.prefill_tokens or chunk,
     )
 
 

@@ -24,6 +24,9 @@ References
 .. [6] MLCommons, inference rules and its posts on rounds 4.0 to 6.1: latencies of the 99th percentile per benchmark;
    ``closed/*/documentation/calibration.md`` of the results: weights and caches in the narrowest floating-point format
    that the chip multiplies, https://github.com/mlcommons (read 2026-11-28).
+.. [7] Hugging Face, optimum-habana, ``examples/text-generation/quantization_config/maxabs_quant.json``: its list of
+   types is empty, so every kind of module that can be is quantised, caches among them,
+   https://github.com/huggingface/optimum-habana (read 2026-11-28).
 """
 
 from __future__ import annotations
@@ -69,10 +72,12 @@ def cache(m: Any, weights: str | None) -> str | None:
     weights : str or None
         Its weights' format, canonical.
     """
-    if m.mode not in SERVED or weights is None or BYTES[weights] > 1.2 or not m.engine or not _is_published(m):
+    if weights is None or BYTES[weights] > 1.2 or not m.engine or not _is_published(m):
         return None
-    if is_mlperf(m):
-        return "fp8"
+    if is_mlperf(m) or catalog.label("engines", m.engine) == "optimum-habana":
+        return "fp8"  # [6], [7]
+    if m.mode not in SERVED:
+        return None
     blackwell = _is_blackwell(catalog.hardware(m.hardware))
     engine = catalog.label("engines", m.engine)
     if engine == "tensorrt-llm":

@@ -165,9 +165,10 @@ def closed_loop(
 ) -> Service:
     """Return the service of `users` that each send their next request when the last one is answered.
 
-    Each request is prefilled once and then takes part in `osl` - 1 decode steps; while it does, every other request of
-    the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``: a prefill that falls before the first
-    token of a request is part of its TTFT, any other of its TPOT. `past` tokens of the prompt are cached already and need no prefill.
+    Each request is prefilled once and then takes part in `osl` - 1 decode steps; while it does, every other request
+    of the batch is prefilled once. So a cycle is ``n t_prefill + (osl - 1) t_decode``: a prefill that falls before
+    the first token of a request is part of its TTFT, any other of its TPOT. `past` tokens of the prompt are cached
+    already and need no prefill.
     With `spill`, the same deployment with its cache in a further tier, sequences beyond the room of the nearest memory
     decode too, each step reading their cache over that tier's link. `alike`: all requests are of one length.
     """

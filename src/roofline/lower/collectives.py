@@ -76,7 +76,12 @@ def collective(
     latency, large_latency = _latency(rates, group, pattern)
     if crosses:
         hop = link.latency.value if link.latency else NETWORK_LATENCY
-        latency, large_latency = latency + hop, large_latency + hop
+        if pattern in ("all-reduce", "all-gather"):
+            # Kernels of one step read their peers' memory, which ends at the server: the library's serve beyond it.
+            latency = large_latency
+        # A sum goes to its root and back.
+        crossings = 2.0 if pattern == "all-reduce" else 1.0
+        latency, large_latency = latency + crossings * hop, large_latency + crossings * hop
     achieved = rates.achieved
     assert achieved.link is not None
     small = achieved.link if achieved.link_small is None or pattern == "p2p" else achieved.link_small

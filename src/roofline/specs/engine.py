@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roofline.specs.figure import STRICT, Fraction, Number, Seconds, Share, Sourced
+from roofline.specs.figure import STRICT, Bytes, Fraction, Number, Seconds, Share, Sourced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +113,20 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Small:
+    """Limits that an engine chooses where a chip is small."""
+
+    __pydantic_config__ = STRICT
+
+    below: Bytes
+    """Memory of a chip below which they hold [B]."""
+    chips: tuple[str, ...] = ()
+    """Chips with more memory where they hold too."""
+    max_batch: Number | None = None
+    prefill_tokens: Number | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Epoch(Pace):
     """Figures of releases up to a month; what is left out is as today."""
 
@@ -151,6 +165,8 @@ class Engine(Pace, Sourced):
     """Operations that may wait on a chip before the host must: how far chunks of a prefill run ahead in a pipeline."""
     pads_heads: bool | None = None
     """True: a TP degree that does not divide the heads is allowed; the last ranks hold padding."""
+    small: Small | None = None
+    """Other limits on chips with little memory."""
     epochs: tuple[Epoch, ...] = ()
     """Earlier releases that were not equally fast, oldest first."""
     spatial: SpatialEngine | None = None
