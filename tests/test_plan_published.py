@@ -18,10 +18,10 @@ running, from the public lists of runs [1]_ [2]_ [3]_:
   one server.
 - DeepSeek-R1 on H100: decode pools of TP 16 and EP 16.
 
-What this proves differs by chip. The three of DeepSeek-R1 on MI300X take part in the fit; those of gpt-oss on MI325X do
-not, whose constants come from MI300X and others. Those of NVIDIA chips come from other runs of the same campaign [3]_, none
-of them of these dollars; but which runs lie behind a published point is not stated, and was inferred from the lists and
-from what their plain runs reach.
+What this proves differs by chip. The three of DeepSeek-R1 on MI300X take part in the fit; those of gpt-oss on MI325X
+do not, whose constants come from MI300X and others. Those of NVIDIA chips come from other runs of the same campaign
+[3]_, none of them of these dollars; but which runs lie behind a published point is not stated, and was inferred from
+the lists and from what their plain runs reach.
 
 References
 ----------
@@ -83,12 +83,7 @@ PUBLISHED: dict[Key, tuple[float, dict[str, Any]]] = {
 }
 #: Where the plan is further from what was run than it may be.
 FAR = {
-    (
-        "gpt-oss-120b",
-        1024,
-        "mi325x",
-        86,
-    ): "0.51: MI300X, the same chip but for its memory, is published 1.5 times as fast",
+    ("gpt-oss-120b", 1024, "mi325x", 86): "0.51: vLLM on MI300X does twice as much at such speeds (its pull 55934)",
     ("gpt-oss-120b", 1024, "mi325x", 100): "0.47: the same; the image that ran lacked kernels that others had",
     ("deepseek-r1", 8192, "mi300x", 32): "1.41: prompts are read faster there than by other runs of SGLang on MI300X",
 }
