@@ -350,8 +350,8 @@ def test_geforce_sums_in_sixteen_bits_at_twice_the_rate() -> None:
 
 
 def test_a_sum_across_servers_has_the_librarys_latency_and_crosses_twice() -> None:
-    # InferenceX publishes 4,792, 1,020 and 497 tok/s per B200 in one server at speeds where 16 H100 in two reach 266, 73
-    # and 23: most of what lies between is latency.
+    # InferenceX publishes 4,792, 1,020 and 497 tok/s per B200 in one server at speeds where 16 H100 in two reach 266,
+    # 73 and 23: most of what lies between is latency.
     def sums(tp: int) -> float:
         system = resolve(Request("h100", "deepseek-r1", "sglang", tp=tp, ep=tp, weights="fp8"))
         return next(row.overhead for row in system.decode.rows if row.op == "all-reduce")
