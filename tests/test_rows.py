@@ -9,7 +9,7 @@ import pytest
 from roofline.measurements import Measurement, read_csv
 from roofline.predict import predict
 from roofline.resolve import Request, resolve
-from roofline.row import SkippedError, request_of
+from roofline.row import SkippedError, request_of, splits
 
 HEADER = "hardware,n_chips,tp,dp,ep,engine,date,model,weight_precision,kv_precision,mode,isl,osl,batch,metric,value"
 HEADER += ",spec_decode"
@@ -96,3 +96,12 @@ def test_vllm_takes_fewer_sequences_on_small_chips() -> None:
     asked = Request("rtx4090", "llama-3.1-8b", "vllm", chips=1, set=("engine.max_batch=512",))
     engine = resolve(asked).engine
     assert engine.max_batch is not None and engine.max_batch.value == 512
+
+
+def test_a_row_without_a_split_ran_one_that_holds_the_model(tmp_path: Path) -> None:
+    # 70 GB of FP8 weights on cards of 48 GB: replicas of one card cannot be meant, those of two can.
+    (one,) = rows(
+        tmp_path,
+        "l40s,8,,,,tensorrt-llm,2025-02,llama-2-70b,fp8,fp8,offline_throughput,221,294,,output_tok_s_total,3000,false",
+    )
+    assert [(asked.tp, asked.dp) for asked in splits(one)] == [(2, 4), (4, 2), (8, 1)]

@@ -62,7 +62,18 @@ def splits(m: Any) -> list[Request]:
     if m.tp is not None or m.dp is not None or m.pp is not None or not m.n_chips:
         return [one]
     degrees = [1 << i for i in range(m.n_chips.bit_length()) if m.n_chips % (1 << i) == 0]
-    return [replace(one, tp=tp, dp=m.n_chips // tp) for tp in degrees]
+    found = [replace(one, tp=tp, dp=m.n_chips // tp) for tp in degrees]
+    return [asked for asked in found if _holds(asked)] or found
+
+
+@lru_cache(maxsize=4096)
+def _holds(asked: Request) -> bool:
+    """Return whether a deployment holds its model and a few requests."""
+    try:
+        system = resolve(asked, 1.0, 1024.0)
+    except RooflineError:
+        return False
+    return system.spatial or system.memory.max_batch(1024.0) >= 4.0 * system.deployment.dp
 
 
 def dtype(text: str | None) -> str | None:
