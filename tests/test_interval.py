@@ -21,7 +21,7 @@ def system(hw: str, model: str, engine: str, chips: int = 8) -> System:
 @pytest.mark.parametrize("question", sorted({*QUESTIONS.values()}))
 @pytest.mark.parametrize(
     ("hw", "engine", "word"),
-    [("h100", "vllm", "calibrated"), ("mi355x", "vllm", "transferred"), ("tpu-v6e", "jetstream", "spec-sheet")],
+    [("h100", "vllm", "calibrated"), ("gaudi3", "vllm", "transferred"), ("tpu-v6e", "jetstream", "spec-sheet")],
 )
 def test_every_question_has_an_interval_that_holds_the_prediction(
     hw: str, engine: str, word: str, question: str
