@@ -1,19 +1,20 @@
 """Write calibration/intervals.toml and calibration/held_out.csv from errors on rows that no fit had seen.
 
-    python bench/make_intervals.py DATA_FOLDER CONFIGURATIONS.jsonl CHIPS.jsonl [MODELS.jsonl SOURCES.jsonl]
+    python bench/make_intervals.py DATA_FOLDER CONFIGURATIONS.jsonl CHIPS.jsonl MODELS.jsonl SOURCES.jsonl
 
 The files are those of the folder that ``bench/fit_constants.py --held-out`` wrote:
 log errors on configurations, and on whole chips, models and sources, that were left out of the fit.
 
-An interval is the shortest range that held `LEVEL` of such errors in the finest group that has enough of them: chip,
-engine and kind of FFN; engine and kind of FFN; chip and engine; engine; all. Where the chip was never fitted the errors
-are those on left-out chips; where only the model was not, those on left-out models. Where neither chip nor engine was,
-they are those of the constants before any fit, and no narrower than those on left-out chips.
+How wide an interval is follows from factors of question, chip, engine and kind of FFN (``bench/scales.py``), fitted to
+such errors. Where chip and engine were fitted they are those on left-out configurations and sources; where only the
+model was not, those on left-out models; where the chip or the engine was not, those on left-out chips. Where neither
+was, they are those of the constants before any fit, and no narrower than those on left-out chips.
 Separate pools, and engines on another vendor's chips than those they were fitted on, take part in no fit, so that
 today's constants have not seen them either.
 
 Whether the intervals hold is measured on rows that neither the fit nor the interval has seen: the groups of rows are
-divided in ten, and each tenth is held against the intervals of the other nine; chips are left out one by one.
+divided in ten, and each tenth is held against the intervals of the other nine; chips, models and sources are left out
+one by one.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ import os
 import random
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -33,65 +32,22 @@ ROOT = Path(__file__).resolve().parents[1]
 
 from fit_constants import excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
 from roofline import calibrate, catalog  # noqa: E402
-from roofline.interval import NEW_MODEL, WORDS, cells, ffn_kind  # noqa: E402
+from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
+from scales import Row, Scales, fitted, shortest  # noqa: E402
 
-#: Share of held-out errors inside a range: a little above nine in ten, because the shortest range of a finite sample is
-#: a little too short for the next row.
-LEVEL = 0.915
-#: The same for chips and models that were left out: the rows of one err together, so that a new chip is further off
-#: than a new row of the chips seen.
-LEVEL_NEW = 0.97
-#: A group of its own needs so many held-out rows.
-ENOUGH = 30
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row left out of a fit: its class, where it ran, and ln(measured / predicted) of its time."""
-
-    kind: str
-    chip: str
-    engine: str
-    ffn: str
-    model: str  # its shape
-    source: str
-    group: str
-    error: float
-
-    @property
-    def question(self) -> str:
-        return QUESTIONS.get(self.kind, "decode")
-
-    def cells(self) -> list[str]:
-        return cells(self.chip, self.engine, self.ffn, elsewhere=False)
-
-
-def bounds(errors: list[float], level: float = LEVEL) -> tuple[float, float]:
-    """Return the shortest range of factors on the predicted time that holds `level` of the errors, n + 1 in mind.
-
-    It always holds the prediction itself.
-    """
-    ordered = sorted(errors)
-    n = len(ordered)
-    size = min(n, math.ceil(level * (n + 1)))
-    low, high = min(
-        ((ordered[i], ordered[i + size - 1]) for i in range(n - size + 1)), key=lambda ends: ends[1] - ends[0]
-    )
-    return round(math.exp(min(low, 0.0)), 3), round(math.exp(max(high, 0.0)), 3)
-
-
-def table(found: Iterable[Row], enough: int = ENOUGH, level: float = LEVEL) -> dict[str, dict[str, tuple]]:
-    """Return the factors of each question and group that has enough rows."""
-    groups: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in found:
-        for cell in row.cells():
-            groups[row.question][cell].append(row.error)
-    return {
-        question: {cell: bounds(e, level) for cell, e in sorted(by.items()) if len(e) >= enough or cell == "any"}
-        for question, by in groups.items()
-    }
+#: What is new together with a row, by what was left out.
+BY = {"configurations": "group", "chips": "chip", "models": "model", "sources": "source"}
+#: The same for the tables of what is new.
+NEW = {NEW_MODEL: "model", WORDS[1]: "chip"}
+#: Chips, engines and shapes of fewer rows than these are not known from them.
+KNOWN = 8
+#: How many factors a scale has where not both chip and engine are known (all but that of the four together), and where
+#: neither is (only the question).
+APART, UNKNOWN = 4, 1
+#: A factor nearer to 1 is not worth telling.
+HARDLY = 0.03
 
 
 def read(path: str, known: dict[str, object]) -> list[Row]:
@@ -109,9 +65,34 @@ def _ffn(model: str) -> str:
     return ffn_kind(catalog.model(model))
 
 
-def fitted(left_out: dict[str, list[Row]]) -> list[Row]:
-    """Return the rows that calibrated intervals are made from: one's way to measure is often new as well."""
-    return [row for what in ("configurations", "sources") for row in left_out.get(what, ())]
+def by_word(left_out: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Return the rows that each degree of familiarity is made from.
+
+    Of a left-out source those rows are of a known chip, engine, shape and question that others told of as well.
+    """
+    found = {WORDS[0]: left_out["configurations"], NEW_MODEL: left_out["models"], WORDS[1]: left_out["chips"]}
+    known = [row for row, word in zip(left_out["sources"], words(left_out), strict=True) if word == WORDS[0]]
+    return found | {WORDS[0]: found[WORDS[0]] + known}
+
+
+def words(left_out: dict[str, list[Row]]) -> list[str]:
+    """Return what each row of a left-out source was to the fit without that source."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for row in left_out["configurations"]:
+        for name in ("chip", "engine", "model", "question"):
+            counts[name, getattr(row, name)] += 1
+            counts[name, getattr(row, name), row.source] += 1
+
+    def elsewhere(row: Row, name: str) -> bool:
+        key = (name, getattr(row, name))
+        return counts[key] - counts[*key, row.source] >= KNOWN
+
+    def word(row: Row) -> str:
+        if not all(elsewhere(row, name) for name in ("chip", "engine", "question")):
+            return WORDS[1]
+        return WORDS[0] if elsewhere(row, "model") else NEW_MODEL
+
+    return [word(row) for row in left_out["sources"]]
 
 
 def predicted(found: list) -> list[Row]:
@@ -124,7 +105,19 @@ def predicted(found: list) -> list[Row]:
     ]
 
 
-def coverage(rows: list[Row], by: str, others: list[Row]) -> dict[str, tuple[float, float]]:
+def wider(*found: Scales) -> Scales:
+    """Return what holds each of some ranges that have no factors but the question's."""
+    ends = {
+        question: [tuple(scales.factors[question] * end for end in scales.ranges[question]) for scales in found]
+        for question in _questions(*found)
+    }
+    ranges = {question: (min(low for low, _ in e), max(high for _, high in e)) for question, e in ends.items()}
+    return Scales(dict.fromkeys(ranges, 1.0), ranges)
+
+
+def coverage(
+    rows: list[Row], by: str, given: list[str], others: dict[str, list[Row]]
+) -> dict[str, tuple[float, float]]:
     """Return, by kind of row, how many intervals made without a row's own group held, and their median factor.
 
     Parameters
@@ -133,30 +126,31 @@ def coverage(rows: list[Row], by: str, others: list[Row]) -> dict[str, tuple[flo
         What is held against the intervals.
     by : str
         Attribute of a row that names its group; configurations are taken in ten parts.
-    others : list of Row
-        What the intervals are made from, less the group.
+    given : list of str
+        The degree of familiarity of each.
+    others : dict of list of Row
+        What the intervals of each degree are made from, less the group.
     """
     names = sorted({getattr(row, by) for row in rows})
     random.Random(3).shuffle(names)
     fold = {name: i % 10 if by == "group" else i for i, name in enumerate(names)}
     seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-    level = LEVEL_NEW if by in ("chip", "model") else LEVEL
     for one in sorted(set(fold.values())):
-        factors = table((row for row in others if fold.get(getattr(row, by)) != one), level=level)
-        check(seen, [row for row in rows if fold[getattr(row, by)] == one], factors)
-    return {kind: summary(pairs) for kind, pairs in seen.items()}
-
-
-def check(seen: dict, rows: list[Row], factors: dict) -> None:
-    for row in rows:
-        group = factors.get(row.question)
-        if group:
-            low, high = next(group[cell] for cell in row.cells() if cell in group)
-            seen[row.kind].append((low <= math.exp(row.error) <= high, math.sqrt(high / low)))
-
-
-def summary(pairs: list[tuple[bool, float]]) -> tuple[float, float]:
-    return sum(held for held, _ in pairs) / len(pairs), median(factor for _, factor in pairs)
+        for word in sorted(set(given)):
+            held = [row for row, w in zip(rows, given, strict=True) if w == word and fold[getattr(row, by)] == one]
+            if not held:
+                continue
+            rest = [row for row in others[word] if fold.get(getattr(row, by)) != one]
+            scales = fitted(rest, NEW.get(word, "group"), APART if word == WORDS[1] else None)
+            for row in held:
+                # Where one group is all there is of a question, nothing else can say how wide its interval should be.
+                if row.question in scales.factors:
+                    low, high = scales.bounds(row)
+                    seen[row.kind].append((low <= math.exp(row.error) <= high, math.sqrt(high / low)))
+    return {
+        kind: (sum(held for held, _ in pairs) / len(pairs), median(factor for _, factor in pairs))
+        for kind, pairs in seen.items()
+    }
 
 
 def spatial(folder: Path) -> dict[str, tuple[float, float]]:
@@ -170,7 +164,7 @@ def spatial(folder: Path) -> dict[str, tuple[float, float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for m in kept:
         found[SPATIAL_QUESTIONS.get(m.mode, "decode")].append(-calibrate.log_error(m))
-    return {question: bounds(errors) for question, errors in sorted(found.items())}
+    return {question: tuple(math.exp(end) for end in shortest(errors)) for question, errors in sorted(found.items())}
 
 
 def shipped_constants() -> None:
@@ -182,8 +176,28 @@ def shipped_constants() -> None:
         cached.cache_clear()
 
 
+def lines_of(word: str, scales: Scales, others: Scales) -> list[str]:
+    """Return the lines of a table: a range for each question, and factors; what it has no rows of is that of others."""
+    names = {question: scales if question in scales.factors else others for question in _questions(others, scales)}
+    factors = {question: of.factors[question] for question, of in names.items()}
+    factors |= {
+        name: factor for name, factor in scales.factors.items() if name not in names and abs(math.log(factor)) > HARDLY
+    }
+    given = {question: of.ranges[question] for question, of in names.items()}
+    lines = ["", f"[{word}.range]", *_pairs(given), "", f"[{word}.scale]"]
+    return lines + [f'"{name}" = {factor:.3g}' for name, factor in factors.items()]
+
+
+def _questions(*found: Scales) -> list[str]:
+    return sorted({name for scales in found for name in scales.factors if name in QUESTIONS.values()})
+
+
+def _pairs(found: dict[str, tuple[float, float]]) -> list[str]:
+    return [f"{name} = [{low:.3f}, {high:.3f}]" for name, (low, high) in found.items()]
+
+
 def main() -> None:
-    folder, files = Path(sys.argv[1]), dict(zip(("configurations", "chips", "models", "sources"), sys.argv[2:]))
+    folder, files = Path(sys.argv[1]), dict(zip(BY, sys.argv[2:], strict=True))
     every = measured(folder)
     known = {m.id: m for m in every}
     left_out = {what: read(path, known) for what, path in files.items()}
@@ -192,38 +206,34 @@ def main() -> None:
     pools = [row for row in predicted([m for m in every if m.mode == "disagg"]) if "pools" in row.kind]
     young = predicted([m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
 
-    rows = fitted(left_out)
+    found = by_word(left_out)
+    rows = found[WORDS[0]]
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
     shapes = Counter(row.model for row in rows)
-    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= 8}
+    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= KNOWN}
+    calibrated, transferred = fitted(rows), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
+    unknown = [fitted(these, "chip", UNKNOWN) for these in (prior, left_out["chips"])]
     tables = {
-        "calibrated": table(rows),
-        NEW_MODEL: table(left_out["models"], level=LEVEL_NEW),
-        "transferred": table(left_out["chips"], level=LEVEL_NEW),
-        "spec-sheet": table(prior, sys.maxsize),
+        WORDS[0]: (calibrated, calibrated),
+        NEW_MODEL: (fitted(found[NEW_MODEL], NEW[NEW_MODEL]), calibrated),
+        WORDS[1]: (transferred, calibrated),
+        WORDS[2]: (wider(*unknown), calibrated),
     }
-    for question, factors in tables["spec-sheet"].items():
-        far = tables["transferred"].get(question, factors)["any"]
-        factors["any"] = (min(factors["any"][0], far[0]), max(factors["any"][1], far[1]))
-    for word in tables:
-        tables[word] |= table(pools, sys.maxsize)
-    for question, factors in table(young, sys.maxsize).items():
-        tables["transferred"].setdefault(question, {})["elsewhere"] = factors["any"]
+    for word, scales in ((POOLS, fitted(pools)), (ELSEWHERE, fitted(young, only=UNKNOWN))):
+        tables[word] = (scales, scales)
     lines = [
         "# Made by bench/make_intervals.py; do not edit.",
-        'note = "Factors on a predicted time: nine in ten held-out measured times lay between them."',
-        f"chips = {json.dumps(sorted(name for name, n in chips.items() if n >= 8))}",
-        f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= 8))}",
+        'note = "A measured time lies between exp(range x scale) of the predicted one in nine cases of ten."',
+        f"chips = {json.dumps(sorted(name for name, n in chips.items() if n >= KNOWN))}",
+        f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= KNOWN))}",
         f"engine_vendors = {json.dumps(sorted(vendors))}",
-        f"shapes = {json.dumps(sorted(name for name, n in shapes.items() if n >= 8))}",
+        f"shapes = {json.dumps(sorted(name for name, n in shapes.items() if n >= KNOWN))}",
         "",
         "[spatial]",
-        *(f"{question} = {list(pair)}" for question, pair in spatial(folder).items()),
+        *_pairs(spatial(folder)),
     ]
-    for question in dict.fromkeys(QUESTIONS.values()):
-        for word in (*WORDS, NEW_MODEL):
-            factors = tables[word].get(question) or tables["calibrated"][question]
-            lines += ["", f"[{question}.{word}]", *(f'"{cell}" = {list(pair)}' for cell, pair in factors.items())]
+    for word, (scales, others) in tables.items():
+        lines += lines_of(word, scales, others)
     (ROOT / "calibration" / "intervals.toml").write_text("\n".join(lines) + "\n")
     write_held_out(left_out, pools)
 
@@ -231,10 +241,12 @@ def main() -> None:
 def write_held_out(left_out: dict[str, list[Row]], pools: list[Row]) -> None:
     """Write calibration/held_out.csv: errors and interval coverage on what was left out, by kind of row."""
     found = ["left_out,kind,n,median_absolute_error,bias,interval_coverage,interval_factor"]
-    by = {"configurations": "group", "chips": "chip", "models": "model", "sources": "source"}
+    others = by_word(left_out) | {POOLS: pools}
+    given = {"configurations": WORDS[0], "chips": WORDS[1], "models": NEW_MODEL}
     for what, rows in left_out.items():
-        found += _lines(what, rows, coverage(rows, by[what], rows if what in ("chips", "models") else fitted(left_out)))
-    found += _lines("never fitted", pools, coverage(pools, "group", pools))
+        is_of = words(left_out) if what == "sources" else [given[what]] * len(rows)
+        found += _lines(what, rows, coverage(rows, BY[what], is_of, others))
+    found += _lines("never fitted", pools, coverage(pools, "group", [POOLS] * len(pools), others))
     (ROOT / "calibration" / "held_out.csv").write_text("\n".join(found) + "\n")
     print("\n".join(found))
 

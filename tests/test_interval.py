@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import math
+import random
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roofline import catalog
-from roofline.interval import cells, interval
+from roofline.interval import factors_of, interval
 from roofline.resolve import Request, resolve
 from roofline.system import System
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS
@@ -38,7 +43,7 @@ def test_every_question_has_an_interval_that_holds_the_prediction(
 def test_a_model_of_a_new_shape_is_less_sure() -> None:
     # Same chip, engine and kind of FFN; the shape of Llama 70B was fitted, that of Llama 405B was not.
     names = ("llama-3.3-70b", "llama-3.1-405b")
-    known, new = (interval(system("h100", name, "tensorrt-llm"), "throughput") for name in names)
+    known, new = (interval(system("h100", name, "tensorrt-llm"), "saturated") for name in names)
     assert known is not None and new is not None
     assert known.confidence == new.confidence == "calibrated"
     assert new.high / new.low > known.high / known.low
@@ -55,10 +60,65 @@ def test_a_wafer_has_a_range_of_its_own(question: str) -> None:
     assert found.low <= 0.8 < 1.25 <= found.high
 
 
-def test_finer_groups_come_first_and_ports_before_them() -> None:
-    assert cells("h100", "vllm", "moe", elsewhere=False)[0] == "h100 vllm moe"
-    assert cells("h100", "vllm", "moe", elsewhere=False)[-1] == "any"
-    assert cells("mi300x", "vllm", "dense", elsewhere=True)[0] == "elsewhere"
+def test_an_interval_is_the_range_of_its_table_times_the_scale_of_its_factors() -> None:
+    table = tomllib.loads(catalog.read_text(catalog.shipped_folder() / "calibration" / "intervals.toml"))
+    found = interval(system("h100", "llama-3.3-70b", "vllm"), "tpot")
+    assert found is not None
+    names = ["tpot", "h100", "vllm", "dense", "tpot h100 vllm dense"]
+    assert factors_of("tpot", "h100", "vllm", "dense") == names
+    scale = math.prod(table["calibrated"]["scale"].get(name, 1.0) for name in names)
+    low, high = table["calibrated"]["range"]["tpot"]
+    assert (found.low, found.high) == pytest.approx((math.exp(low * scale), math.exp(high * scale)))
+
+
+def test_an_engine_on_chips_of_another_vendor_has_the_table_of_ports() -> None:
+    ported, usual = (interval(system("mi300x", "llama-3.3-70b", e), "static") for e in ("tensorrt-llm", "vllm"))
+    assert ported is not None and usual is not None
+    assert ported.high > usual.high
+
+
+@pytest.fixture
+def scales(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "bench"))
+    return importlib.import_module("scales")
+
+
+def _rows(scales: Any, draw: random.Random, sizes: dict[str, float], n: int) -> list[Any]:
+    kind = "TPOT under concurrency"
+    return [
+        scales.Row(kind, chip, "vllm", "dense", "shape", "source", f"{chip} {i}", draw.gauss(0.0, size))
+        for chip, size in sizes.items()
+        for i in range(n)
+    ]
+
+
+def test_a_chip_that_is_predicted_well_has_a_narrow_interval_that_still_holds(scales: Any) -> None:
+    draw = random.Random(1)
+    sizes = {"h100": 0.05, "mi300x": 0.2}
+    made = scales.fitted(_rows(scales, draw, sizes, 400))
+    widths = {}
+    for chip, size in sizes.items():
+        low, high = made.bounds(_rows(scales, draw, {chip: size}, 1)[0])
+        widths[chip] = math.log(high / low)
+        fresh = [row.error for row in _rows(scales, draw, {chip: size}, 2000)]
+        # 2,000 rows at 0.9: the share is within 0.9 +- 0.02, and what 400 rows do not know adds as much again.
+        held = sum(math.log(low) <= error <= math.log(high) for error in fresh) / len(fresh)
+        assert held == pytest.approx(0.9, abs=0.05)
+    # 0.2 / 0.05 = 4; the penalty and the cap on errors draw the two a little together.
+    assert widths["mi300x"] / widths["h100"] == pytest.approx(4.0, rel=0.25)
+
+
+def test_few_rows_move_a_factor_little(scales: Any) -> None:
+    draw = random.Random(2)
+    rows = _rows(scales, draw, {"h100": 0.1}, 400) + _rows(scales, draw, {"a40": 0.001}, 2)
+    made = scales.fitted(rows)
+    # Two rows against a penalty of ten: far from the hundredth that they say themselves.
+    assert made.factors["a40"] > 0.5
+
+
+def test_a_range_holds_its_share_and_the_prediction(scales: Any) -> None:
+    # 19 errors of 1 to 19: at 0.9 the size is ceil(0.9 x 20) = 18 of them, and 0 is always inside.
+    assert scales.shortest([float(i) for i in range(1, 20)], 0.9) == (0.0, 18.0)
 
 
 def test_intervals_held_on_rows_that_neither_fit_nor_interval_had_seen() -> None:

@@ -1,19 +1,20 @@
 """How wrong a prediction may be: a 90 % interval from errors on rows that no fit had seen.
 
-Split-conformal by group [1]_: for each class of question and each degree of familiarity (chip and engine fitted, one of
-them, none) the interval is the shortest range that held nine in ten of the held-out ratios of measured to predicted
-time, in the finest group that has enough of them: chip, engine and kind of FFN, down to all. Experts have a group of
-their own because routing and their small matrices are what a step is least sure of. A model whose shape no fit has seen
-takes the ratios of models that were left out. The factors are in calibration/intervals.toml, written by
-``bench/make_intervals.py``; whether they hold, on rows that neither fit nor interval has seen, is in docs/accuracy.md.
+Normalised split-conformal prediction [1]_: a prediction has a scale, the product of factors of its question, chip,
+engine and kind of FFN, fitted to the size of such errors; nine in ten of them lay within a range of scales. Experts
+have a factor of their own because routing and their small matrices are what a step is least sure of. Each degree of
+familiarity has its own table: chip and engine fitted, a model whose shape no fit has seen, only chip or engine fitted,
+neither. The tables are in calibration/intervals.toml, written by ``bench/make_intervals.py``; whether they hold, on
+rows that neither fit nor interval has seen, is in docs/accuracy.md.
 
 References
 ----------
-.. [1] J. Lei et al., "Distribution-free predictive inference for regression", JASA 113(523), 2018.
+.. [1] J. Lei et al., "Distribution-free predictive inference for regression", JASA 113(523), 2018, section 5.2.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,10 @@ def _table() -> dict[str, Any]:
 WORDS = ("calibrated", "transferred", "spec-sheet")
 #: The table of fitted chips and engines for a model of another shape than those fitted.
 NEW_MODEL = "new-model"
+#: The table of an engine on chips of a vendor that it was not fitted on: such ports have kernels of their own.
+ELSEWHERE = "elsewhere"
+#: The table of separate pools, which are in no fit.
+POOLS = "pools"
 
 
 def familiarity(system: System) -> str:
@@ -76,13 +81,9 @@ def shape_of(model: Model) -> str:
     return f"{model.d_model}: {kinds}"
 
 
-def cells(chip: str, engine: str, ffn: str, elsewhere: bool) -> list[str]:
-    """Return the groups whose factors may stand for a system, finest first.
-
-    `elsewhere` is an engine on chips of a vendor that it was not fitted on: such ports have kernels of their own.
-    """
-    own = [f"{chip} {engine} {ffn}", f"{engine} {ffn}", f"{chip} {engine}", engine, "any"]
-    return ["elsewhere", *own] if elsewhere else own
+def factors_of(question: str, chip: str, engine: str, ffn: str) -> list[str]:
+    """Return the names of the factors of a scale."""
+    return [question, chip, engine, ffn, f"{question} {chip} {engine} {ffn}"]
 
 
 def _spatial(system: System, question: str) -> Interval:
@@ -107,17 +108,27 @@ def interval(system: System, question: str) -> Interval | None:
     ----------
     system : System
     question : str
-        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput``, ``static``, ``static_early`` (engines before 2024),
+        ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput`` (of a closed loop), ``saturated``, ``static``,
+        ``static_early`` (engines before 2024),
         ``kernel``, ``pool_tpot`` or ``pool_ttft``.
     """
     if system.engine.ideal:
         return None
     if system.spatial:
         return _spatial(system, question)
-    table, confidence = _table(), familiarity(system)
-    elsewhere = f"{_engine(system)} {system.hardware.vendor}" not in table["engine_vendors"]
-    known = confidence != "calibrated" or shape_of(system.model) in table["shapes"]
-    factors = table[question][confidence if known else NEW_MODEL]
-    groups = cells(system.names[0], _engine(system), ffn_kind(system.model), elsewhere)
-    low, high = next(factors[cell] for cell in groups if cell in factors)
-    return Interval(low, high, confidence)
+    tables, confidence = _table(), familiarity(system)
+    engine = _engine(system)
+    name = confidence
+    if confidence == WORDS[0] and shape_of(system.model) not in tables["shapes"]:
+        name = NEW_MODEL
+    if question in tables[POOLS]["range"]:
+        name = POOLS
+    elif (
+        f"{engine} {system.hardware.vendor}" not in tables["engine_vendors"] and question in tables[ELSEWHERE]["range"]
+    ):
+        name = ELSEWHERE
+    table = tables[name]
+    names = factors_of(question, system.names[0], engine, ffn_kind(system.model))
+    scale = math.prod(table["scale"].get(factor, 1.0) for factor in names)
+    low, high = table["range"][question]
+    return Interval(math.exp(low * scale), math.exp(high * scale), confidence)

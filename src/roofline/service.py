@@ -148,7 +148,7 @@ def _served(
     watts = _watts(system, service, one, price.utilisation)
     record |= money_part(system, out, price, "usd_per_million_output_tokens", watts)
     tokens = {k: v for k, v in record.items() if k not in ("ttft_seconds",)}
-    question = {"static_batch": "static", "saturated": "throughput"}.get(kind, "tpot")
+    question = {"static_batch": "static", "saturated": "saturated"}.get(kind, "tpot")
     record |= with_interval(tokens, interval(system, question))
     first = with_interval({"ttft_seconds": found.ttft}, interval(system, "ttft"))
     return record | {k: v for k, v in first.items() if k != "confidence"}

@@ -97,7 +97,7 @@ QUESTIONS = {
     "llama.cpp and gpt-fast prefill": "prefill",
     "static batch before 2024": "static_early",
     "static batch, 2024 and later": "static",
-    "saturated output throughput": "throughput",
+    "saturated output throughput": "saturated",
     "highest open-loop throughput": "throughput",
     "first token at low load": "prefill",
     "decode at a fixed batch": "decode",

@@ -25,14 +25,15 @@ _LEFT_OUT = """The fit was repeated without a part of what it was made from: a q
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
 fit at all.
 
-Each prediction carries a 90 % interval: the shortest range of measured over predicted time that held nine in ten
-errors on rows left out of the fit, in the finest group with at least 30 of them (chip, engine, and whether its FFNs are
-dense or experts; down to all rows of the question). It is `calibrated` where chip and engine were fitted (the errors on
-left-out configurations and sources, or on left-out models for a model of a shape that no fit has seen), `transferred`
-where one of them was (those on left-out chips), and `spec-sheet` where neither was (the errors of the constants before
-any fit, or those on left-out chips if larger). Below, each row is held against an interval made without its own
-configuration, chip, model or source. The last column is the median factor: half the rows have an interval narrower than
-x/÷ that. A source that was never seen is further off than its interval says: sources differ in how they measure.
+Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit, in units of
+a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, and
+the four together. It is `calibrated` where chip and engine were fitted (the errors on left-out configurations, and on
+left-out sources of chips, engines and models that others measured as well; or those on left-out models for a model of a
+shape that no fit has seen), `transferred` where one of them was (those on left-out chips), and `spec-sheet` where
+neither was (the errors of the constants before any fit, or those on left-out chips if larger). Below, each row is held
+against an interval made without its own configuration, chip, model or source. The last column is the median factor:
+half the rows have an interval narrower than x/÷ that. What a left-out source alone tells of a chip or a model is held
+against the interval of a new chip or model.
 """
 #: Sources that are in no fit, by how their names begin, and what the page calls them.
 LATER = {
@@ -53,10 +54,8 @@ TensorRT-LLM's own tables, that it keeps whole caches of window layers, that chi
 weights, and that GB10 says little about cards. On SGLang's cookbook, that the host launches a prefill beside the chip
 and that prompts interrupt decode one or two at a time; its runs are on defaults, some with experts in BF16 whose
 kernels were not tuned for B200, and draw lengths evenly from 1 on. GPUStack's are of vLLM 0.10 and 0.11. On MLPerf's
-rounds, that submissions keep their caches in FP8 and their latencies in 99 of 100 cases; of their servers, those with
-a whole card per copy over PCIe (L40S, RTX PRO 4500, H100 NVL) lie furthest off, and Llama 3.1 405B, whose prompts
-differ in length more than any other's. On llama.cpp's, that an unfitted generation of chips should not stream weights
-worse than the one after.
+rounds, that submissions keep their caches in FP8 and their latencies in 99 of 100 cases. On llama.cpp's, that an
+unfitted generation of chips should not stream weights worse than the one after.
 """
 _LIMITS = """## What is not modelled
 

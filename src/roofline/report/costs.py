@@ -118,7 +118,7 @@ def money_part(copies: Copies, account: Account, load: Load, rules: Rules, price
         record |= {"residence_seconds": rules.residence, "hit_tier": system.hardware.memory[rules.hit_tier].name}
         record |= {"cache_residence_usd_per_million_tokens": held.residence}
         record |= {"cache_load_usd_per_million_tokens": held.load}
-    found = interval(system, "throughput" if rules.batch is None and rules.tpot is None else "tpot")
+    found = interval(system, "saturated" if rules.batch is None and rules.tpot is None else "tpot")
     for key in [key for key in record if "usd_per_million_" in key or key == "usd_per_request"]:
         if found is not None and record[key] is not None:
             record |= {f"{key}_low": record[key] * found.low, f"{key}_high": record[key] * found.high}
