@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofline import lengths, workload
+from roofline import lengths, open_loop, workload
 from roofline.errors import RooflineError
 from roofline.mixed import mixed
 from roofline.resolve import Request, resolve
@@ -26,7 +26,7 @@ SYSTEM = resolve(Request("gh200", "llama-3.1-8b", "vllm", chips=1))
 def test_one_length_is_the_plain_loop(kind: str, size: float | None) -> None:
     plain = {
         "concurrency": lambda: workload.closed_loop(SYSTEM, 16.0, 2048, 256, 512.0),
-        "rate": lambda: workload.open_loop(SYSTEM, 2.0, 2048, 256, 512.0),
+        "rate": lambda: open_loop.at_rate(SYSTEM, 2.0, 2048, 256, 512.0),
         "saturated": lambda: workload.saturated(SYSTEM, 2048, 256, past=512.0),
         "static_batch": lambda: workload.static_batch(SYSTEM, 8.0, 2048, 256),
     }[kind]()

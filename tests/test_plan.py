@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import roofline
-from roofline import serving, workload
+from roofline import open_loop, serving, workload
 from roofline.cli.main import cli
 from roofline.errors import RooflineError
 from roofline.planning import frontier, launch, points, pools, search, shared, space
@@ -58,7 +58,7 @@ def test_arrays_equal_plain_python() -> None:
     chosen = pairs[:: max(1, len(pairs) // 5000)][:5000]
     assert len(chosen) >= 4000
     for one, index in chosen:
-        plain = workload.steady(one.system, float(one.batch[index]), LOAD.isl, LOAD.osl)
+        plain = open_loop.steady(one.system, float(one.batch[index]), LOAD.isl, LOAD.osl)
         assert one.tpot[index] == pytest.approx(plain.tpot, rel=1e-12)
         assert one.ttft[index] == pytest.approx(plain.ttft, rel=1e-12)
         assert one.rate[index] == pytest.approx(plain.requests_per_second, rel=1e-12)
@@ -77,7 +77,7 @@ def test_arrays_equal_plain_python_everywhere(model: str, load: Load, speculatio
         one = points.curve(system, load, speculation)
         for index in {0, 1, 2, 6, len(one.batch) // 3, len(one.batch) - 1} & set(range(len(one.batch))):
             n = float(one.batch[index])
-            plain = workload.steady(system, n, load.isl, load.osl, load.past, speculation)
+            plain = open_loop.steady(system, n, load.isl, load.osl, load.past, speculation)
             step = workload.mean_decode(system, n, load.isl, load.osl, speculation)
             assert one.step[index] == pytest.approx(step, rel=1e-12)
             assert one.tpot[index] == pytest.approx(plain.tpot, rel=1e-12)
@@ -95,7 +95,7 @@ def test_the_choice_equals_brute_force() -> None:
         limit = int(workload.batch_limit(system, LOAD.isl, LOAD.osl))
         for n in range(1, min(limit, 160) + 1):
             count += 1
-            seen = workload.steady(system, float(n), LOAD.isl, LOAD.osl)
+            seen = open_loop.steady(system, float(n), LOAD.isl, LOAD.osl)
             if seen.ttft <= 2.0 and seen.tpot <= 0.025:
                 dollars = system.deployment.chips * usd[system.names[0]] / 3600 / seen.requests_per_second
                 if best is None or dollars < best[0] * (1 - 1e-12):
@@ -113,12 +113,12 @@ def test_steady_state_by_hand() -> None:
     system = resolve(Request("h100", "llama-3.3-70b", "vllm", tp=4, weights="fp8"))
     w = serving.prefill_seconds(system, 4.0, 8192.0) / 4.0
     s = workload.mean_decode(system, 4.0, 8192.0, 1024.0)
-    seen = workload.steady(system, 4.0, 8192.0, 1024.0)
+    seen = open_loop.steady(system, 4.0, 8192.0, 1024.0)
     assert seen.requests_per_second == pytest.approx(4.0 / (4.0 * w + 1023.0 * s))
     assert seen.tpot == pytest.approx(s / (1.0 - seen.requests_per_second * w))
     # Little's law: the requests in decode are the rate times the time they spend there.
     assert seen.requests_per_second * 1023.0 * seen.tpot == pytest.approx(4.0)
-    again = workload.open_loop(system, seen.requests_per_second, 8192.0, 1024.0)
+    again = open_loop.at_rate(system, seen.requests_per_second, 8192.0, 1024.0)
     assert again is not None
     assert again.batch == pytest.approx(4.0, rel=1e-6)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofline import admission, pools, serving, workload
+from roofline import admission, open_loop, pools, serving, workload
 from roofline.resolve import Request, resolve
 from roofline.row import as_scheduled
 from roofline.workload import Speculation
@@ -64,11 +64,11 @@ def test_percentiles_are_in_order_and_agree_with_the_share(n: int, i: int, o: in
 
 
 def test_open_loop_follows_the_rate_until_it_cannot() -> None:
-    slow = workload.open_loop(SYSTEM, 0.5, 1024, 256)
+    slow = open_loop.at_rate(SYSTEM, 0.5, 1024, 256)
     assert slow is not None
     # Little: sequences in decode = rate x (osl - 1) x TPOT.
     assert slow.batch == pytest.approx(max(1.0, 0.5 * 255 * slow.tpot), rel=0.02)
-    assert workload.open_loop(SYSTEM, 1e6, 1024, 256) is None
+    assert open_loop.at_rate(SYSTEM, 1e6, 1024, 256) is None
 
 
 def test_speculation_pays_where_the_machine_waits_for_memory() -> None:
@@ -183,10 +183,10 @@ def test_every_prefill_of_a_round_falls_before_or_after_a_first_token(engine: st
 def test_a_server_keeps_its_latencies_and_no_looser_ones_are_slower() -> None:
     rates = []
     for ttft, tpot in ((0.45, 0.04), (2.0, 0.2), (60.0, 60.0)):
-        s = workload.within(SYSTEM, 221, 294, ttft, tpot)
+        s = open_loop.within(SYSTEM, 221, 294, ttft, tpot)
         assert s is not None and s.tpot <= tpot and s.ttft_within(ttft) >= 0.99
         rates.append(s.requests_per_second)
     assert rates == sorted(rates)
-    full = workload.steady(SYSTEM, workload.batch_limit(SYSTEM, 221, 294), 221, 294)
+    full = open_loop.steady(SYSTEM, workload.batch_limit(SYSTEM, 221, 294), 221, 294)
     assert rates[-1] == pytest.approx(full.requests_per_second)
-    assert workload.within(SYSTEM, 221, 294, 1e-3, 0.2) is None
+    assert open_loop.within(SYSTEM, 221, 294, 1e-3, 0.2) is None

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from roofline import admission, serving, workload
+from roofline import admission, open_loop, serving, workload
 from roofline.tiers import cache_in, load_rate
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def mixed(
     found: Service | None
     if kind == "rate":
         assert size is not None
-        found = workload.open_loop(system, size, one.isl, one.osl, one.past, speculation)
+        found = open_loop.at_rate(system, size, one.isl, one.osl, one.past, speculation)
     elif kind == "concurrency":
         found = workload.closed_loop(
             system, size or 1.0, one.isl, one.osl, one.past, speculation, spill, lengths.alike_all

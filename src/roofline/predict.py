@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from roofline import admission, pools, serving, timed, unstated, workload
+from roofline import admission, open_loop, pools, serving, timed, unstated, workload
 from roofline.interval import Interval
 from roofline.row import SkippedError, as_scheduled, batch_of, lengths, request_of, splits, system_of
 
@@ -148,7 +148,7 @@ def _saturated(m: Any, adjust: Callable[[System], System] | None) -> Prediction:
             return _spatial(m, system)
         service = workload.saturated(system, isl, osl, batch)
         if limits is not None:
-            service = workload.within(system, isl, osl, *limits) or service
+            service = open_loop.within(system, isl, osl, *limits) or service
         found.append(_from_service(m, system, service))
     if not found:
         raise reason or SkippedError("the row states no deployment that holds the model")

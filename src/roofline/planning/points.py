@@ -1,6 +1,6 @@
 """Every batch of a deployment at once: what users see in the steady state, as arrays.
 
-The maths is that of `roofline.workload.steady`, from the kernel on arrays; a test holds the two equal.
+The maths is that of `roofline.open_loop.steady`, from the kernel on arrays; a test holds the two equal.
 """
 
 from __future__ import annotations
