@@ -115,6 +115,15 @@ def wider(*found: Scales) -> Scales:
     return Scales(dict.fromkeys(ranges, 1.0), ranges)
 
 
+def dates_of(rows: list) -> dict[str, list[str]]:
+    """Return the dates of the rows that a fit may see, by engine and vendor of the chip."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for m in rows:
+        if not excluded(m) and m.date:
+            found[f"{m.engine} {catalog.hardware(m.hardware).vendor}"].append(m.date[:7])
+    return found
+
+
 def coverage(
     rows: list[Row], by: str, given: list[str], others: dict[str, list[Row]]
 ) -> dict[str, tuple[float, float]]:
@@ -210,7 +219,8 @@ def main() -> None:
     rows = found[WORDS[0]]
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
     shapes = Counter(row.model for row in rows)
-    vendors = {f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= KNOWN}
+    ports = Counter(f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= KNOWN)
+    since = {port: min(dates) for port, dates in dates_of(every).items() if port in ports}
     calibrated, transferred = fitted(rows), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
     unknown = [fitted(these, "chip", UNKNOWN) for these in (prior, left_out["chips"])]
     tables = {
@@ -226,8 +236,10 @@ def main() -> None:
         'note = "A measured time lies between exp(range x scale) of the predicted one in nine cases of ten."',
         f"chips = {json.dumps(sorted(name for name, n in chips.items() if n >= KNOWN))}",
         f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= KNOWN))}",
-        f"engine_vendors = {json.dumps(sorted(vendors))}",
         f"shapes = {json.dumps(sorted(name for name, n in shapes.items() if n >= KNOWN))}",
+        "",
+        "[since]  # the earliest of an engine on chips of a vendor that a fit has seen",
+        *(f'"{port}" = "{date}"' for port, date in sorted(since.items())),
         "",
         "[spatial]",
         *_pairs(spatial(folder)),

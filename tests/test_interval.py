@@ -71,10 +71,12 @@ def test_an_interval_is_the_range_of_its_table_times_the_scale_of_its_factors() 
     assert (found.low, found.high) == pytest.approx((math.exp(low * scale), math.exp(high * scale)))
 
 
-def test_an_engine_on_chips_of_another_vendor_has_the_table_of_ports() -> None:
-    ported, usual = (interval(system("mi300x", "llama-3.3-70b", e), "static") for e in ("tensorrt-llm", "vllm"))
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm@2024-10"])
+def test_an_engine_that_is_new_to_a_vendor_has_the_table_of_ports(engine: str) -> None:
+    # TensorRT-LLM was never seen on AMD, vLLM only from 2025 on: its port of 2024 ran up to five times slower.
+    ported, usual = (interval(system("mi300x", "llama-3.3-70b", e), "static") for e in (engine, "vllm"))
     assert ported is not None and usual is not None
-    assert ported.high > usual.high
+    assert ported.high > 2.0 * usual.high
 
 
 @pytest.fixture

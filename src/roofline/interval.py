@@ -53,7 +53,7 @@ def _table() -> dict[str, Any]:
 WORDS = ("calibrated", "transferred", "spec-sheet")
 #: The table of fitted chips and engines for a model of another shape than those fitted.
 NEW_MODEL = "new-model"
-#: The table of an engine on chips of a vendor that it was not fitted on: such ports have kernels of their own.
+#: The table of an engine on chips of a vendor that it was not fitted on, or not as early: young ports are slow.
 ELSEWHERE = "elsewhere"
 #: The table of separate pools, which are in no fit.
 POOLS = "pools"
@@ -68,6 +68,13 @@ def familiarity(system: System) -> str:
 
 def _engine(system: System) -> str:
     return system.names[2].partition("@")[0]
+
+
+def _is_young(system: System) -> bool:
+    """Return whether an engine on chips of a vendor is older than any such that a fit has seen, or was never seen."""
+    engine, _, date = system.names[2].partition("@")
+    since = _table()["since"].get(f"{engine} {system.hardware.vendor}")
+    return since is None or "" < date < since
 
 
 def ffn_kind(model: Model) -> str:
@@ -123,9 +130,7 @@ def interval(system: System, question: str) -> Interval | None:
         name = NEW_MODEL
     if question in tables[POOLS]["range"]:
         name = POOLS
-    elif (
-        f"{engine} {system.hardware.vendor}" not in tables["engine_vendors"] and question in tables[ELSEWHERE]["range"]
-    ):
+    elif question in tables[ELSEWHERE]["range"] and _is_young(system):
         name = ELSEWHERE
     table = tables[name]
     names = factors_of(question, system.names[0], engine, ffn_kind(system.model))
