@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roofline.api import compare, decode, fit, plan, plot, prefill, sensitivity, sweep
+    from roofline.api import compare, decode, fit, plot, prefill
     from roofline.errors import RooflineError
+    from roofline.explore import plan, sensitivity, sweep
     from roofline.result import Result
 
 __version__ = "0.1.0"
@@ -26,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return RooflineError
     if name in __all__:
-        from roofline import api
+        from roofline import api, explore
 
-        return getattr(api, name)
+        return getattr(explore if name in ("plan", "sensitivity", "sweep") else api, name)
     raise AttributeError(f"module 'roofline' has no attribute {name!r}")
