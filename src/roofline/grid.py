@@ -49,11 +49,27 @@ def _reach() -> Any:
 @lru_cache(maxsize=1)
 def _fill() -> Any:
     def fill(base: Array, slope: Array, reach: Array, out: Array) -> None:
-        """Write out[i, j] = base[i] + slope[i] x reach[j]: one pass, one multiply-add a point."""
-        for i in range(out.shape[0]):
-            a, s, line = base[i], slope[i], out[i]
-            for j in range(line.shape[0]):
-                line[j] = a + s * reach[j]
+        """Write out[i, j] = base[i] + slope[i] x reach[j]: one pass, one multiply-add a point.
+
+        Four lines at a time: `reach` of a long axis lies in the second-level cache, and reading it for each line takes
+        a third of the time.
+        """
+        whole = out.shape[0] // 4 * 4
+        for i in range(0, whole, 4):
+            a, b, c, d = out[i], out[i + 1], out[i + 2], out[i + 3]
+            # In names of their own: the lines might hold them, for all that a compiler knows.
+            a0, b0, c0, d0 = base[i], base[i + 1], base[i + 2], base[i + 3]
+            a1, b1, c1, d1 = slope[i], slope[i + 1], slope[i + 2], slope[i + 3]
+            for j in range(reach.shape[0]):
+                r = reach[j]
+                a[j] = a0 + a1 * r
+                b[j] = b0 + b1 * r
+                c[j] = c0 + c1 * r
+                d[j] = d0 + d1 * r
+        for i in range(whole, out.shape[0]):
+            a, a0, a1 = out[i], base[i], slope[i]
+            for j in range(reach.shape[0]):
+                a[j] = a0 + a1 * reach[j]
 
     return jit(fill)
 
