@@ -83,11 +83,11 @@ expression per operation; 268,000 a second is what a scalar call of the fastest 
 
 {grid(header, rows)}
 A decode step is base(batch) + sequences x reach(context) whatever the kinds of attention, so a point is one
-multiply-add, one store and a quarter of a load. In the second-level cache that loop does {millions(cache["grid"])} M points/s, `fill` there
+multiply-add, one store and a quarter of a load: the contexts' times serve four lines at a time.
+In the second-level cache that loop does {millions(cache["grid"])} M points/s, `fill` there
 {millions(cache["fill"])} M: {bound}.
-At least {least:.0%} of a fill in place is reached; the rest is reading the contexts' times, which
-serve four lines at a time (a long axis of them lies in the second-level cache: read for each line they took a third of
-the time), and what is done once per batch and once per context.
+At least {least:.0%} of a fill in place is reached; the rest is reading those times (a long axis of them lies in the
+second-level cache: read for each line they took a third of the time), and what is done once per batch and context.
 """
 
 
