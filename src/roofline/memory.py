@@ -147,8 +147,16 @@ class Memory:
         tier = self.rates.hardware.memory[self._d.weights_tier]
         if self.spatial and self.rates.hardware.spatial is not None and self._d.weights_tier == 0:
             return tier.capacity.value * self.rates.hardware.spatial.usable_memory.value
-        share = 1.0 if self.rates.ideal or not self.rates.engine.kv_memory else self.rates.engine.kv_memory.value
-        return tier.capacity.value * share
+        size = tier.capacity.value
+        if self.rates.engine.kv_of_free and self.weights_fit:
+            return size - (1.0 - self._share) * (size - self.weights_bytes_per_chip - self.activation_bytes)
+        return size * self._share
+
+    @property
+    def _share(self) -> float:
+        """Share of memory that an engine fills."""
+        engine = self.rates.engine
+        return 1.0 if self.rates.ideal or not engine.kv_memory else engine.kv_memory.value
 
     @cached_property
     def kv_room(self) -> float:
@@ -163,8 +171,11 @@ class Memory:
 
     @property
     def weights_fit(self) -> bool:
-        """True where the weights fit their tier."""
-        return self.usable_bytes - self.weights_bytes_per_chip - self.activation_bytes >= 0
+        """True where the weights fit their tier: all of it but the share that an engine leaves."""
+        if self.spatial:
+            return self.usable_bytes >= self.weights_bytes_per_chip
+        size = self.rates.hardware.memory[self._d.weights_tier].capacity.value * self._share
+        return size - self.weights_bytes_per_chip - self.activation_bytes >= 0
 
     def max_batch(self, context: float) -> int:
         """Return the sequences whose cache fits at a context, over all attention-DP ranks."""

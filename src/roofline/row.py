@@ -111,7 +111,7 @@ def _that_ran(system: System) -> System:
     """
     if system.spatial or system.memory.max_batch(1024.0) >= 4:
         return system
-    engine = replace(system.engine, kv_memory=Figure(1.0), max_batch=Figure(256.0))
+    engine = replace(system.engine, kv_memory=Figure(1.0), kv_of_free=False, max_batch=Figure(256.0))
     wider = replace(system, rates=replace(system.rates, engine=engine))
     if wider.memory.max_batch(1024.0) >= 4:
         return wider

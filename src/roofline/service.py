@@ -124,6 +124,9 @@ def _served(
         note = f"{size:g} requests per second is more than one copy serves; it needs more copies"
         return record | {"rate_requests_per_second": size, "warnings": [*record["warnings"], note]}
     service = found.service
+    if kind == "static_batch" and size and size > service.batch:
+        note = f"the cache has room for {service.batch:g} of {size:g} requests at a time; the rest wait for it"
+        record["warnings"] = [*record["warnings"], note]
     out = service.output_tokens_per_second
     record |= {
         "batch": service.batch,

@@ -1,8 +1,10 @@
 """What a published row leaves unsaid and its recipe says: cache format, lengths, how often its scheduler looks.
 
-A serving benchmark rarely states the format of its KV cache. The recipes that are public keep it in eight bits where
-the weights are a quantised copy that carries the cache's scales, and on Blackwell throughout [1]_ [2]_. A fit that took
-such caches for 16-bit ones would put the difference on the chip.
+A serving benchmark rarely states the format of its KV cache. The recipes of campaigns that are public keep it in eight
+bits where the weights are a quantised copy that carries the cache's scales, and on Blackwell throughout [1]_ [2]_. A
+fit that took such caches for 16-bit ones would put the difference on the chip. Who starts a server by hand has the
+engine's default, `auto`: eight bits for a 4-bit floating-point copy, whose files carry the scales [8]_, else the format
+of the model.
 
 References
 ----------
@@ -27,6 +29,8 @@ References
 .. [7] Hugging Face, optimum-habana, ``examples/text-generation/quantization_config/maxabs_quant.json``: its list of
    types is empty, so every kind of module that can be is quantised, caches among them,
    https://github.com/huggingface/optimum-habana (read 2026-11-28).
+.. [8] NVIDIA Model Optimizer, ``hf_quant_config.json`` of its NVFP4 checkpoints: ``kv_cache_quant_algo: FP8``; vLLM,
+   ``--kv-cache-dtype auto``: https://docs.vllm.ai/en/latest/features/quantization/quantized_kvcache/
 """
 
 from __future__ import annotations
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
 DRAWN_MEAN = 0.9
 #: How the name of a source begins or contains whose lengths are drawn so.
 DRAWN = ("inferencex", "inferencemax")
+#: How the name of a source contains who runs by public recipes.
+CAMPAIGNS = (*DRAWN, "nvidia", "aiconfigurator")
 #: Whose lengths are drawn some other way, around the means that they state.
 VARIED = ("sglang cookbook",)
 #: Source and model of runs of the former that are told again: where both tell a run, their figures are the same.
@@ -80,12 +86,14 @@ def cache(m: Any, weights: str | None) -> str | None:
         return None
     blackwell = _is_blackwell(catalog.hardware(m.hardware))
     engine = catalog.label("engines", m.engine)
+    shipped = catalog.model(m.model).precision
+    narrowest = min(BYTES[shipped.weights], BYTES[shipped.experts or shipped.weights])
     if engine == "tensorrt-llm":
         eight_bits = blackwell or weights != "mxfp4"
+    elif not _from(m, CAMPAIGNS):
+        eight_bits = weights in ("nvfp4", "mxfp4") and BYTES[weights] < narrowest  # [8]
     elif engine == "vllm":
-        shipped = catalog.model(m.model).precision
-        copy = min(BYTES[shipped.weights], BYTES[shipped.experts or shipped.weights]) > 1.2
-        eight_bits = copy or (blackwell and BYTES[weights] < 1.0)
+        eight_bits = narrowest > 1.2 or (blackwell and BYTES[weights] < 1.0)
     else:
         eight_bits = engine == "sglang" and blackwell
     return "fp8" if eight_bits else None

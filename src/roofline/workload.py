@@ -132,20 +132,25 @@ def drafted_share(system: System, op: str) -> float:
 
 def batch_limit(system: System, isl: float, osl: float) -> float:
     """Return the sequences that decode together at most: what the cache has room for and the engine allows."""
+    return min(room(system, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
+
+
+def room(system: System, isl: float, osl: float) -> float:
+    """Return the sequences that the cache has room for at a time, at least one."""
     reserved = osl if system.engine.reserves_output is not False else 0.5 * osl
-    room = system.memory.max_batch(isl + reserved)
-    return max(1.0, min(float(room), default_engine_limit(system.engine) * system.deployment.dp))
+    return max(1.0, float(system.memory.max_batch(isl + reserved)))
 
 
 def static_batch(
     system: System, batch: float, isl: float, osl: float, speculation: Speculation | None = None
 ) -> Service:
-    """Return one fixed batch: all prompts at once, then every decode step."""
-    together = batch
+    """Return one fixed batch: all prompts at once, then every decode step; in waves where the cache has no room."""
+    together = min(batch, room(system, isl, osl))
     prefill = serving.prefill_seconds(system, together, isl) + admission.host_seconds(system, isl)
     step = mean_decode(system, together, isl, osl, speculation)
-    total = (prefill + max(0.0, osl - 1.0) * step) * (batch / together)
-    return Service(prefill, step, batch / total, together, isl, osl)
+    # Waves need not be whole: a request that ends makes room for the next.
+    wave, waves = prefill + max(0.0, osl - 1.0) * step, batch / together
+    return Service(prefill + 0.5 * (waves - 1.0) * wave, step, batch / (waves * wave), together, isl, osl)
 
 
 def closed_loop(
@@ -167,17 +172,17 @@ def closed_loop(
     With `spill`, the same deployment with its cache in a further tier, sequences beyond the room of the nearest memory
     decode too, each step reading their cache over that tier's link. `alike`: all requests are of one length.
     """
-    limit = room = batch_limit(system, isl, osl)
+    limit = near = batch_limit(system, isl, osl)
     if spill is not None:
-        limit = min(room + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
+        limit = min(near + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
     n = max(1.0, min(users, limit))
     new = max(1.0, isl - past)
     prefill = serving.prefill_seconds(system, 1.0, new, past)
     # Attention-DP ranks prefill side by side.
     work = admission.each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, n, osl)
     step = mean_decode(system, n, isl, osl, speculation)
-    if spill is not None and n > room:
-        step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - room) / n
+    if spill is not None and n > near:
+        step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - near) / n
     steps = max(1.0, osl - 1.0)
     cycle = n * work + steps * step
     busy = n * work / cycle

@@ -45,6 +45,9 @@ LATER = {
     "geerlingguy ai-benchmarks": "ai-benchmarks",
     "SGLang cookbook": "SGLang cookbook",
     "GPUStack performance lab": "GPUStack performance lab",
+    "InferenceX threads": "InferenceX, runs told in its threads",
+    "SGLang cookbook, H100 to B200": "SGLang cookbook, H100 to B200",
+    "Engine threads": "Threads of vLLM and SGLang",
 }
 #: Of these sources other rows take part in the fit: only those of just this name do not.
 WHOLE = ("XiongjieDai GPU-Benchmarks-on-LLM-Inference", "SGLang cookbook")
@@ -55,7 +58,10 @@ weights, and that GB10 says little about cards. On SGLang's cookbook, that the h
 and that prompts interrupt decode one or two at a time; its runs are on defaults, some with experts in BF16 whose
 kernels were not tuned for B200, and draw lengths evenly from 1 on. GPUStack's are of vLLM 0.10 and 0.11. On MLPerf's
 rounds, that submissions keep their caches in FP8 and their latencies in 99 of 100 cases. On llama.cpp's, that an
-unfitted generation of chips should not stream weights worse than the one after.
+unfitted generation of chips should not stream weights worse than the one after. On the threads, that a server started
+by hand keeps its cache in the model's own format. What InferenceX told later is as near as what was fitted; servers on
+their defaults, with kernels that nobody tuned for the model, are a quarter to a half slower, and a thousand prompts
+sent at once to eight chips end before anything is steady.
 """
 _LIMITS = """## What is not modelled
 

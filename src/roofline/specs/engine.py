@@ -98,6 +98,8 @@ class Pace:
     benchmarks start all users together, and those that were prefilled together end together."""
     kv_memory: Share | None = None
     """Share of memory that weights and KV cache may fill."""
+    kv_of_free: bool | None = None
+    """True: `kv_memory` is the share that the KV cache gets of what weights leave free."""
     prefill_tokens: Number | None = None
     """Chunk of a prompt that one step takes."""
     max_batch: Number | None = None
