@@ -47,7 +47,9 @@ LATER = {
     "GPUStack performance lab": "GPUStack performance lab",
     "InferenceX threads": "InferenceX, runs told in its threads",
     "SGLang cookbook, H100 to B200": "SGLang cookbook, H100 to B200",
-    "Engine threads": "Threads of vLLM and SGLang",
+    "SGLang-JAX cookbook": "SGLang-JAX cookbook, TPU v6e",
+    "ROCm/vllm dev-docker README": "ROCm's vLLM image, MI300X",
+    "Engine threads": "Threads of vLLM, SGLang and AMD",
 }
 #: Of these sources other rows take part in the fit: only those of just this name do not.
 WHOLE = ("XiongjieDai GPU-Benchmarks-on-LLM-Inference", "SGLang cookbook")
