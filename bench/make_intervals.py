@@ -8,7 +8,8 @@ log errors on configurations, and on whole chips, models and sources, that were 
 How wide an interval is follows from factors of question, chip, engine and kind of FFN (``bench/scales.py``), fitted to
 such errors. Where chip and engine were fitted they are those on left-out configurations and sources; where only the
 model was not, those on left-out models; where the chip or the engine was not, those on left-out chips. Where neither
-was, they are those of the constants before any fit, and no narrower than those on left-out chips.
+was, they are those of the constants before any fit, and no narrower than those on left-out chips. Files of
+measurements/ that are in no fit count as left-out sources.
 Separate pools, and engines on another vendor's chips than those they were fitted on, take part in no fit, so that
 today's constants have not seen them either.
 
@@ -30,7 +31,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 
-from fit_constants import excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
+from fit_constants import ALSO, excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
 from roofline import calibrate, catalog  # noqa: E402
 from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
@@ -39,6 +40,8 @@ from scales import Row, Scales, fitted, shortest  # noqa: E402
 
 #: What is new together with a row, by what was left out.
 BY = {"configurations": "group", "chips": "chip", "models": "model", "sources": "source"}
+#: Pages in no fit, by what they are called beside what was left out.
+LATER = "in no fit"
 #: The same for the tables of what is new.
 NEW = {NEW_MODEL: "model", WORDS[1]: "chip"}
 #: Chips, engines and shapes of fewer rows than these are not known from them.
@@ -68,14 +71,18 @@ def _ffn(model: str) -> str:
 def by_word(left_out: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Return the rows that each degree of familiarity is made from.
 
-    Of a left-out source those rows are of a known chip, engine, shape and question that others told of as well.
+    Of a left-out source those rows are of a known chip, engine, shape and question that others told of as well; pages
+    in no fit are to today's fit what a left-out source is to one without it.
     """
     found = {WORDS[0]: left_out["configurations"], NEW_MODEL: left_out["models"], WORDS[1]: left_out["chips"]}
-    known = [row for row, word in zip(left_out["sources"], words(left_out), strict=True) if word == WORDS[0]]
-    return found | {WORDS[0]: found[WORDS[0]] + known}
+    known = [row for row, word in zip(left_out["sources"], words(left_out, "sources"), strict=True) if word == WORDS[0]]
+    found[WORDS[0]] = found[WORDS[0]] + known
+    for row, word in zip(left_out[LATER], words(left_out, LATER), strict=True):
+        found[word] = [*found[word], row]
+    return found
 
 
-def words(left_out: dict[str, list[Row]]) -> list[str]:
+def words(left_out: dict[str, list[Row]], what: str) -> list[str]:
     """Return what each row of a left-out source was to the fit without that source."""
     counts: Counter[tuple[str, ...]] = Counter()
     for row in left_out["configurations"]:
@@ -92,7 +99,7 @@ def words(left_out: dict[str, list[Row]]) -> list[str]:
             return WORDS[1]
         return WORDS[0] if elsewhere(row, "model") else NEW_MODEL
 
-    return [word(row) for row in left_out["sources"]]
+    return [word(row) for row in left_out[what]]
 
 
 def predicted(found: list) -> list[Row]:
@@ -113,6 +120,12 @@ def wider(*found: Scales) -> Scales:
     }
     ranges = {question: (min(low for low, _ in e), max(high for _, high in e)) for question, e in ends.items()}
     return Scales(dict.fromkeys(ranges, 1.0), ranges)
+
+
+def later() -> list:
+    """Return the rows of pages that came after the fit."""
+    paths = sorted((ROOT / "measurements").glob("*.csv"))
+    return [m for path in paths if path.name not in (*ALSO, "published.csv") for m in read_csv(path)]
 
 
 def dates_of(rows: list) -> dict[str, list[str]]:
@@ -215,13 +228,14 @@ def main() -> None:
     pools = [row for row in predicted([m for m in every if m.mode == "disagg"]) if "pools" in row.kind]
     young = predicted([m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
 
+    left_out[LATER] = predicted([m for m in later() if not excluded(m)])
     found = by_word(left_out)
-    rows = found[WORDS[0]]
+    rows = left_out["configurations"]
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
     shapes = Counter(row.model for row in rows)
     ports = Counter(f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= KNOWN)
     since = {port: min(dates) for port, dates in dates_of(every).items() if port in ports}
-    calibrated, transferred = fitted(rows), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
+    calibrated, transferred = fitted(found[WORDS[0]]), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
     unknown = [fitted(these, "chip", UNKNOWN) for these in (prior, left_out["chips"])]
     tables = {
         WORDS[0]: (calibrated, calibrated),
@@ -256,8 +270,8 @@ def write_held_out(left_out: dict[str, list[Row]], pools: list[Row]) -> None:
     others = by_word(left_out) | {POOLS: pools}
     given = {"configurations": WORDS[0], "chips": WORDS[1], "models": NEW_MODEL}
     for what, rows in left_out.items():
-        is_of = words(left_out) if what == "sources" else [given[what]] * len(rows)
-        found += _lines(what, rows, coverage(rows, BY[what], is_of, others))
+        is_of = [given[what]] * len(rows) if what in given else words(left_out, what)
+        found += _lines(what, rows, coverage(rows, BY.get(what, "source"), is_of, others))
     found += _lines("never fitted", pools, coverage(pools, "group", [POOLS] * len(pools), others))
     (ROOT / "calibration" / "held_out.csv").write_text("\n".join(found) + "\n")
     print("\n".join(found))

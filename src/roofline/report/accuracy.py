@@ -30,10 +30,10 @@ a scale that is the product of factors for the question, the chip, the engine, w
 the four together. It is `calibrated` where chip and engine were fitted (the errors on left-out configurations, and on
 left-out sources of chips, engines and models that others measured as well; or those on left-out models for a model of a
 shape that no fit has seen), `transferred` where one of them was (those on left-out chips), and `spec-sheet` where
-neither was (the errors of the constants before any fit, or those on left-out chips if larger). Below, each row is held
-against an interval made without its own configuration, chip, model or source. The last column is the median factor:
-half the rows have an interval narrower than x/÷ that. What a left-out source alone tells of a chip or a model is held
-against the interval of a new chip or model.
+neither was (the errors of the constants before any fit, or those on left-out chips if larger). Pages in no fit count as
+left-out sources. Below, each row is held against an interval made without its own configuration, chip, model or
+source. The last column is the median factor: half the rows have an interval narrower than x/÷ that. What a source alone
+tells of a chip or a model is held against the interval of a new chip or model.
 """
 #: Sources that are in no fit, by how their names begin, and what the page calls them.
 LATER = {
