@@ -116,8 +116,7 @@ def interval(system: System, question: str) -> Interval | None:
     system : System
     question : str
         ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput`` (of a closed loop), ``saturated``, ``static``,
-        ``static_early`` (engines before 2024),
-        ``kernel``, ``pool_tpot`` or ``pool_ttft``.
+        ``static_early`` (engines before 2024), ``kernel``, ``pool_tpot`` or ``pool_ttft``.
     """
     if system.engine.ideal:
         return None

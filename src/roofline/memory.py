@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from roofline.lower.rates import Rates
     from roofline.specs.deployment import Deployment
     from roofline.specs.engine import Engine
-    from roofline.specs.hardware import Hardware
+    from roofline.specs.hardware import Hardware, MemoryTier
     from roofline.specs.model import Model
 
 #: Most chips that one copy of a model is spread over when the caller names no number.
@@ -144,19 +144,23 @@ class Memory:
     @cached_property
     def usable_bytes(self) -> float:
         """What weights and KV cache may fill of the tier that holds them, per chip [B]."""
-        tier = self.rates.hardware.memory[self._d.weights_tier]
-        if self.spatial and self.rates.hardware.spatial is not None and self._d.weights_tier == 0:
-            return tier.capacity.value * self.rates.hardware.spatial.usable_memory.value
-        size = tier.capacity.value
         if self.rates.engine.kv_of_free and self.weights_fit:
-            return size - (1.0 - self._share) * (size - self.weights_bytes_per_chip - self.activation_bytes)
-        return size * self._share
+            size = self._tier.capacity.value
+            free = size - self.weights_bytes_per_chip - self.activation_bytes
+            return size - free * (1.0 - self._filled / size)
+        return self._filled
 
     @property
-    def _share(self) -> float:
-        """Share of memory that an engine fills."""
-        engine = self.rates.engine
-        return 1.0 if self.rates.ideal or not engine.kv_memory else engine.kv_memory.value
+    def _tier(self) -> MemoryTier:
+        return self.rates.hardware.memory[self._d.weights_tier]
+
+    @cached_property
+    def _filled(self) -> float:
+        """What an engine fills of the tier that holds the weights, per chip [B]."""
+        size, spatial, engine = self._tier.capacity.value, self.rates.hardware.spatial, self.rates.engine
+        if self.spatial and spatial is not None and self._d.weights_tier == 0:
+            return size * spatial.usable_memory.value
+        return size if self.rates.ideal or not engine.kv_memory else size * engine.kv_memory.value
 
     @cached_property
     def kv_room(self) -> float:
@@ -171,11 +175,8 @@ class Memory:
 
     @property
     def weights_fit(self) -> bool:
-        """True where the weights fit their tier: all of it but the share that an engine leaves."""
-        if self.spatial:
-            return self.usable_bytes >= self.weights_bytes_per_chip
-        size = self.rates.hardware.memory[self._d.weights_tier].capacity.value * self._share
-        return size - self.weights_bytes_per_chip - self.activation_bytes >= 0
+        """True where the weights and the working space fit what an engine fills of their tier."""
+        return self._filled - self.weights_bytes_per_chip - self.activation_bytes >= 0
 
     def max_batch(self, context: float) -> int:
         """Return the sequences whose cache fits at a context, over all attention-DP ranks."""

@@ -125,7 +125,7 @@ def _served(
         return record | {"rate_requests_per_second": size, "warnings": [*record["warnings"], note]}
     service = found.service
     if kind == "static_batch" and size and size > service.batch:
-        note = f"the cache has room for {service.batch:g} of {size:g} requests at a time; the rest wait for it"
+        note = f"the cache has room for {service.batch:,.0f} of {size:,.0f} requests at a time; the rest wait for it"
         record["warnings"] = [*record["warnings"], note]
     out = service.output_tokens_per_second
     record |= {
