@@ -11,7 +11,8 @@ out and writes them for ``bench/make_intervals.py``.
 
 Left out by rule: rows with speculation, disaggregated rows (two pools at once say little about either), and vLLM of
 2024 on AMD and Intel GPUs, whose ports were young: one source repeats a point there with results up to five times
-apart. A run that two sources tell counts once.
+apart; and queues of some thousand chats that come at once, which end with the few longest answers, all but alone. A run
+that two sources tell counts once.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ ENGINE_FIELDS = [
     "isolated_prefill",
     "isolated_quantise",
 ]
-#: Files of measurements/ that take part: chips that the folder has no rows of.
-ALSO = ("amd-2026.csv", "chips-2026.csv")
+#: Files of measurements/ that take part: chips and servers that the folder has no rows of.
+ALSO = ("amd-2026.csv", "chips-2026.csv", "llama-cpp.csv", "tensorrt-llm-1.1.csv", "threads-2026.csv")
 #: Least share of a step that a part has to say something by itself.
 PART = 0.1
 UNITS = ("bf16", "fp16", "fp8", "int8", "fp4")
@@ -98,6 +99,8 @@ def measured(folder: Path) -> list:
 def excluded(m) -> bool:
     """Return whether a row is left out by rule."""
     if m.spec_decode != "false" or m.mode == "disagg":
+        return True
+    if m.mode == "offline_throughput" and "ShareGPT" in m.notes:
         return True
     young = m.engine == "vllm" and "" < m.date < "2025"
     return young and catalog.hardware(m.hardware).vendor not in ("NVIDIA",)
@@ -217,6 +220,8 @@ def shape_of(m) -> str:
 LEAVE = {"configurations": None, "chips": lambda m: m.hardware, "models": shape_of, "sources": lambda m: m.source}
 #: A part with fewer rows is not left out by itself.
 FEWEST = 8
+#: Most steps of a fit without a part of the configurations, from the whole fit on.
+REFIT = 9
 
 
 def parts_of(rows: list, what: str, folds: int) -> dict[str, list[int]]:
@@ -239,7 +244,7 @@ def again(fit: calibrate.Fit, parts: dict[str, list[int]], options):
         out = set(members)
         rest = [m for i, m in enumerate(fit.rows) if i not in out]
         found = calibrate.fit(
-            rest, list(fit.values), rounds=options.rounds, processes=options.processes, begin=fit.values
+            rest, list(fit.values), rounds=REFIT, processes=options.processes, begin=fit.values, known=fit
         )
         yield found.values, None
 

@@ -32,7 +32,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 
 from fit_constants import ALSO, excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
-from roofline import calibrate, catalog  # noqa: E402
+from roofline import calibrate, catalog, unstated  # noqa: E402
 from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
@@ -57,9 +57,10 @@ def read(path: str, known: dict[str, object]) -> list[Row]:
     """Return the rows of a file of residuals."""
     found = []
     for line in Path(path).read_text().splitlines():
-        _, kind, chip, engine, model, name, error = json.loads(line)
+        _, kind, chip, _, model, name, error = json.loads(line)
         if name in known:
             m = known[name]
+            engine = unstated.engine(m)
             found.append(Row(kind, chip, engine, _ffn(model), shape_of(m), m.source, str(group_of(m)), -error))
     return found
 
@@ -107,7 +108,7 @@ def predicted(found: list) -> list[Row]:
     kept, _ = calibrate.usable(found)
     errors = [calibrate.log_error(m) for m in kept]
     return [
-        Row(kind_of(m), m.hardware, m.engine, _ffn(m.model), shape_of(m), m.source, str(group_of(m)), -e)
+        Row(kind_of(m), m.hardware, unstated.engine(m), _ffn(m.model), shape_of(m), m.source, str(group_of(m)), -e)
         for m, e in zip(kept, errors, strict=True)
     ]
 
@@ -133,7 +134,7 @@ def dates_of(rows: list) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for m in rows:
         if not excluded(m) and m.date:
-            found[f"{m.engine} {catalog.hardware(m.hardware).vendor}"].append(m.date[:7])
+            found[f"{unstated.engine(m)} {catalog.hardware(m.hardware).vendor}"].append(m.date[:7])
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from roofline import row, unstated
 from roofline.measurements import Measurement, read_csv
+from roofline.predict import predict
 
 HEAD = "hardware,model,mode,metric,value,engine,weight_precision,kv_precision,isl,osl,batch,source,date\n"
 
@@ -63,6 +64,25 @@ def test_a_server_started_by_hand_has_the_engines_default(
     # would have nearly doubled. NVIDIA's NVFP4 checkpoints name an FP8 cache themselves.
     told = replace(made, source="a thread", engine=engine, model="llama-3.3-70b", weight_precision=weights)
     assert row.request_of(told).kv == cache
+
+
+def test_a_server_started_by_hand_lacks_the_flags_of_recipes(made: Measurement) -> None:
+    # SGLang's cookbook starts MiniMax-M2.5 on B200 with --tp 8 --ep 8 alone: 9.9 ms a token for one user.
+    told = replace(made, source="SGLang cookbook", engine="sglang", model="minimax-m2.5", weight_precision="fp8", tp=8)
+    told = replace(told, n_chips=8)
+    alone = replace(told, batch=1, value=9.89)
+    assert row.request_of(told).engine == "sglang-defaults@2026-02"
+    assert predict(alone).value > predict(replace(alone, source="InferenceX runs")).value
+    # A campaign gives its flags; on other vendors' chips there are none to give; kernel tables and one's own runs name
+    # what they mean.
+    for other in (
+        replace(told, source="InferenceX runs"),
+        replace(told, hardware="mi355x"),
+        replace(told, mode="decode_only"),
+        replace(told, source=""),
+    ):
+        assert unstated.engine(other) == "sglang"
+    assert unstated.engine(replace(told, engine="")) == ""
 
 
 def test_a_stated_cache_is_kept(made: Measurement) -> None:

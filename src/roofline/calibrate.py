@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 #: Log error beyond which a row counts as an outlier.
 OUTLIER = 0.15
+#: Steps that one Jacobian serves: it costs as much as some twenty evaluations of all rows.
+STEPS = 3
+#: Gains of the loss, as parts of it, too small to go on with an old Jacobian, and at all.
+LITTLE, ENOUGH = 2e-3, 2e-4
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def fit(
     rounds: int = 12,
     processes: int | None = None,
     begin: dict[Parameter, float] | None = None,
+    known: Fit | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Fit:
     """Fit constants to rows.
@@ -119,6 +124,8 @@ def fit(
         Processes that share the evaluation; by default one per core.
     begin : dict, optional
         Constants to begin at instead of the start: those of an earlier fit. The prior stays where it is.
+    known : Fit, optional
+        A fit of more rows, these among them: it begins there, with its Jacobian.
     say : callable
         Told of progress.
 
@@ -155,13 +162,18 @@ def fit(
         damping = 1e-2
         loss = loss_of(current, w, x, x0, prior)
         jacobian = np.zeros((len(kept), len(names)))
+        age, moved = STEPS, touched
+        if known is not None:
+            jacobian, age = _rows_of(known, kept, names), 0
+            touched = moved = _nonzero(jacobian, names)
         for turn in range(rounds):
-            jacobian = pool.jacobian(names, x, current, touched, bounds)
+            if age == STEPS:
+                jacobian, age = pool.jacobian(names, x, current, moved, bounds), 0
             robust = w / (OUTLIER**2 * np.sqrt(1.0 + (current / OUTLIER) ** 2))
             left = jacobian.T @ (robust[:, None] * jacobian)
             right = jacobian.T @ (robust * current) + (x - x0) / prior**2
             left += np.diag(1.0 / prior**2)
-            improved = False
+            gain = 0.0
             for _ in range(7):
                 step = np.linalg.solve(left + damping * np.diag(np.diag(left)), right)
                 trial = np.clip(x - np.clip(step, -0.7, 0.7), bounds[:, 0], bounds[:, 1])
@@ -169,14 +181,32 @@ def fit(
                 new = loss_of(errors, w, trial, x0, prior)
                 if new < loss:
                     gain = (loss - new) / loss
-                    x, current, loss, improved = trial, errors, new, True
+                    x, current, loss = trial, errors, new
                     damping = max(damping / 8, 1e-4)
                     break
                 damping = max(damping, 1e-3) * 8
             say(f"round {turn + 1}: loss {loss:.2f}, median error {np.median(np.abs(current)):.1%}")
-            if not improved or gain < 2e-4:
+            if gain < ENOUGH and not age and (moved is touched or known is not None):
                 break
+            # Most rows that a constant may touch do not move with it: only before the end all are looked at again.
+            moved = touched if gain < ENOUGH and not age else _nonzero(jacobian, names)
+            age = age + 1 if gain >= LITTLE else STEPS
     return Fit(dict(zip(names, np.exp(x).tolist(), strict=True)), start, before, current, kept, jacobian)
+
+
+def _nonzero(jacobian: NDArray[Any], names: Sequence[Parameter]) -> dict[Parameter, list[int]]:
+    """Return the rows that move with each constant."""
+    return {p: jacobian[:, j].nonzero()[0].tolist() for j, p in enumerate(names)}
+
+
+def _rows_of(known: Fit, rows: Sequence[Any], names: Sequence[Parameter]) -> NDArray[np.float64]:
+    """Return the part of a fit's Jacobian that some of its rows and constants have."""
+    import numpy as np
+
+    place = {m.id: i for i, m in enumerate(known.rows)}
+    columns = {p: j for j, p in enumerate(known.values)}
+    found: NDArray[np.float64] = known.jacobian[np.ix_([place[m.id] for m in rows], [columns[p] for p in names])]
+    return found
 
 
 def loss_of(errors: NDArray[Any], w: NDArray[Any], x: NDArray[Any], x0: NDArray[Any], prior: NDArray[Any]) -> float:

@@ -77,7 +77,7 @@ def without(
                 left = slope.T @ (robust[:, None] * slope) + np.diag(prior)
                 step = np.linalg.solve(left, slope.T @ (robust * e) + prior * (x - x0))
                 moved = np.clip(x - np.clip(step, -0.3, 0.3), bounds[:, 0], bounds[:, 1])
-                if np.abs(moved - x).max() < 1e-3:
+                if np.abs(slope @ (moved - x)).max() < HARDLY:
                     break
                 x = moved
             return x

@@ -38,11 +38,11 @@ def request_of(m: Any) -> Request:
     ep = int(m.ep or 1)
     if (tp * dp) % ep:
         ep = 1
-    weights = dtype(m.weight_precision) or unstated.weights(m)
+    weights, engine = dtype(m.weight_precision) or unstated.weights(m), unstated.engine(m)
     return Request(
         m.hardware,
         m.model,
-        f"{m.engine}@{m.date[:7]}" if m.engine and m.date else m.engine or None,
+        f"{engine}@{m.date[:7]}" if engine and m.date else engine or None,
         chips=chips,
         tp=tp,
         pp=pp,

@@ -31,6 +31,8 @@ References
    https://github.com/huggingface/optimum-habana (read 2026-11-28).
 .. [8] NVIDIA Model Optimizer, ``hf_quant_config.json`` of its NVFP4 checkpoints: ``kv_cache_quant_algo: FP8``; vLLM,
    ``--kv-cache-dtype auto``: https://docs.vllm.ai/en/latest/features/quantization/quantized_kvcache/
+.. [9] SGLang, server arguments: ``--enable-flashinfer-allreduce-fusion``, ``--moe-runner-backend``,
+   ``--attention-backend``, https://docs.sglang.ai; the recipes of [1]_ give them on NVIDIA's chips.
 """
 
 from __future__ import annotations
@@ -66,6 +68,13 @@ MLPERF_LIMITS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 }
 #: Modes of serving benchmarks: others state their formats, or hold kernels alone.
 SERVED = ("concurrency", "disagg", "offline_throughput", "server")
+
+
+def engine(m: Any) -> str:
+    """Return the profile of the engine that ran a row: SGLang without the flags of a campaign is another [9]."""
+    label = catalog.label("engines", m.engine) if m.engine else ""
+    by_hand = label == "sglang" and m.mode in SERVED and _is_published(m) and not _from(m, CAMPAIGNS)
+    return "sglang-defaults" if by_hand and catalog.hardware(m.hardware).vendor == "NVIDIA" else m.engine
 
 
 def cache(m: Any, weights: str | None) -> str | None:

@@ -23,9 +23,7 @@ the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
-fit at all. Since then the room of TensorRT-LLM's cache, batches that wait for room, and the cache formats of servers
-started by hand changed: the errors of the rows that these touch, one in ten, were moved by what they change under
-today's constants.
+fit at all.
 
 Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit, in units of
 a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, and
@@ -39,33 +37,21 @@ tells of a chip or a model is held against the interval of a new chip or model.
 """
 #: Sources that are in no fit, by how their names begin, and what the page calls them.
 LATER = {
-    "NVIDIA TensorRT-LLM perf-overview v0.21": "TensorRT-LLM perf-overview v0.21",
-    "NVIDIA TensorRT-LLM perf-overview v1.1": "TensorRT-LLM perf-overview v1.1",
     "NVIDIA TensorRT-LLM perf-overview v1.2": "TensorRT-LLM perf-overview v1.2",
     "MLPerf Inference v": "MLPerf Inference v4.0 to v6.1",
-    "XiongjieDai GPU-Benchmarks-on-LLM-Inference": "GPU-Benchmarks-on-LLM-Inference, other chips",
-    "geerlingguy ai-benchmarks": "ai-benchmarks",
     "SGLang cookbook": "SGLang cookbook",
     "GPUStack performance lab": "GPUStack performance lab",
-    "InferenceX threads": "InferenceX, runs told in its threads",
-    "SGLang cookbook, H100 to B200": "SGLang cookbook, H100 to B200",
-    "SGLang-JAX cookbook": "SGLang-JAX cookbook, TPU v6e",
-    "ROCm/vllm dev-docker README": "ROCm's vLLM image, MI300X",
-    "Engine threads": "Threads of vLLM, SGLang and AMD",
 }
 #: Of these sources other rows take part in the fit: only those of just this name do not.
-WHOLE = ("XiongjieDai GPU-Benchmarks-on-LLM-Inference", "SGLang cookbook")
+WHOLE = ("SGLang cookbook",)
 _LATER = """\
 No constant is fitted to these pages. They are not blind: mechanisms were noticed on them and then looked up. On
-TensorRT-LLM's own tables, that it keeps whole caches of window layers, that chips without an FP4 unit widen 4-bit
-weights, and that GB10 says little about cards. On SGLang's cookbook, that the host launches a prefill beside the chip
-and that prompts interrupt decode one or two at a time; its runs are on defaults, some with experts in BF16 whose
-kernels were not tuned for B200, and draw lengths evenly from 1 on. GPUStack's are of vLLM 0.10 and 0.11. On MLPerf's
-rounds, that submissions keep their caches in FP8 and their latencies in 99 of 100 cases. On llama.cpp's, that an
-unfitted generation of chips should not stream weights worse than the one after. On the threads, that a server started
-by hand keeps its cache in the model's own format. What InferenceX told later is as near as what was fitted; servers on
-their defaults, with kernels that nobody tuned for the model, are a quarter to a half slower, and a thousand prompts
-sent at once to eight chips end before anything is steady.
+TensorRT-LLM's own tables, that it keeps whole caches of window layers and that chips without an FP4 unit widen 4-bit
+weights. On SGLang's cookbook, that the host launches a prefill beside the chip and that prompts interrupt decode one or
+two at a time; its runs are on defaults, some with experts in BF16 whose kernels were not tuned for B200, and draw
+lengths evenly from 1 on. GPUStack's are of vLLM 0.10 and 0.11; its thousand chats sent at once to eight chips end
+before anything is steady. On MLPerf's rounds, that submissions keep their caches in FP8 and their latencies in 99 of
+100 cases.
 """
 _LIMITS = """## What is not modelled
 
