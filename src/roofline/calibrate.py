@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Log error beyond which a row counts as an outlier.
 OUTLIER = 0.15
-#: Steps that one Jacobian serves: it costs as much as some twenty evaluations of all rows.
+#: Steps that one Jacobian serves: it costs as much as some fifty evaluations of all rows.
 STEPS = 3
 #: Gains of the loss, as parts of it, too small to go on with an old Jacobian, and at all.
 LITTLE, ENOUGH = 2e-3, 2e-4

@@ -64,6 +64,13 @@ _LIMITS = """## What is not modelled
   format, how lengths were drawn, how long a scheduler lets prompts wait. Other recipes differ by a tenth in TPOT, and
   by 15 to 30 decode steps in TTFT; `--set engine.poll_steps` and `--set engine.gather_steps` say what yours does.
 - **Block-scaled FP8** takes the rate of FP8 scaled per tensor; kernels of some engines are a fifth to a third slower.
+- **Servers on their defaults** differ from those that a campaign tunes: on NVIDIA's chips SGLang without a recipe's
+  flags is `--engine sglang-defaults`, fitted to few models, MiniMax-M2.5 the slowest of them. Other engines have one
+  profile for both.
+- **Wide expert parallelism** has no engine of its own in the fit: with Hopper's constants DeepSeek's published day
+  decodes a fifth too slowly.
+- **CDNA 3** is predicted too fast for a few users of a server and too slow for many: one fraction stands for all 8-bit
+  experts.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
 - **AMD, Intel, Google, RDNA cards, Thor** are known from a few hundred rows that various people published
