@@ -52,7 +52,6 @@ CLASS_FIELDS = [
     "attention_prefill_floor",
     "attention_prefill_padding",
     "elementwise",
-    "overlap",
     "kernel",
     "link_small",
     "collective",
@@ -83,7 +82,14 @@ ENGINE_FIELDS = [
     "isolated_quantise",
 ]
 #: Files of measurements/ that take part: chips and servers that the folder has no rows of.
-ALSO = ("amd-2026.csv", "chips-2026.csv", "llama-cpp.csv", "tensorrt-llm-1.1.csv", "threads-2026.csv")
+ALSO = (
+    "amd-2026.csv",
+    "chips-2026.csv",
+    "llama-cpp.csv",
+    "serving-2026.csv",
+    "tensorrt-llm-1.1.csv",
+    "threads-2026.csv",
+)
 #: Least share of a step that a part has to say something by itself.
 PART = 0.1
 UNITS = ("bf16", "fp16", "fp8", "int8", "fp4")
@@ -173,11 +179,14 @@ def parameters(rows: list) -> list[Parameter]:
             found += [Parameter("class", name, field) for field in CLASS_FIELDS]
             found += [Parameter("class", name, "moe_gemm", unit) for unit in (*UNITS, "widened")]
             # Where chips of the class have their own measured fractions, those are fitted and the class keeps the
-            # medians that were measured: an odd member must not speak for the rest.
-            own = any(catalog.hardware(c).achieved.gemm for c in chips if catalog.hardware(c).hardware_class == name)
-            found += [Parameter("class", name, "weights", unit) for unit in UNITS]
-            if not own:
-                found += [Parameter("class", name, "gemm", unit) for unit in UNITS]
+            # medians that were measured, but for weights if many rows are of other members: an odd one must not speak
+            # for the rest.
+            members = {c: catalog.hardware(c).achieved for c in chips if catalog.hardware(c).hardware_class == name}
+            for field in ("weights", "gemm"):
+                own = {unit for achieved in members.values() for unit in getattr(achieved, field)}
+                others = sum(chips[c] for c, achieved in members.items() if not getattr(achieved, field))
+                free = field == "weights" and others >= 8
+                found += [Parameter("class", name, field, unit) for unit in UNITS if free or unit not in own]
     siblings = {
         (catalog.hardware(c).hardware_class, field, unit): None
         for c, n in chips.items()
@@ -221,7 +230,7 @@ LEAVE = {"configurations": None, "chips": lambda m: m.hardware, "models": shape_
 #: A part with fewer rows is not left out by itself.
 FEWEST = 8
 #: Most steps of a fit without a part of the configurations, from the whole fit on.
-REFIT = 9
+REFIT = 5
 
 
 def parts_of(rows: list, what: str, folds: int) -> dict[str, list[int]]:
@@ -304,11 +313,17 @@ def main() -> None:
     table("before:", fit.rows, fit.before)
     table("fitted rows:", fit.rows, fit.after)
     if options.write:
-        write(fit.values, fit.start)
+        write(told(fit), fit.start)
     if options.held_out:
         options.held_out.mkdir(parents=True, exist_ok=True)
         for what in options.only or LEAVE:
             held_out(fit, rows, what, options)
+
+
+def told(fit: calibrate.Fit) -> dict[Parameter, float]:
+    """Return the constants without those of chips that no row moves: they stay as their class's prior has them."""
+    silent = {p for j, p in enumerate(fit.values) if p.scope == "class" and not fit.jacobian[:, j].any()}
+    return {p: value for p, value in fit.values.items() if p not in silent}
 
 
 def file_of(parameter: Parameter) -> tuple[Path, str]:
@@ -393,7 +408,10 @@ def write(values: dict[Parameter, float], start: dict[Parameter, float]) -> None
         files[path][(epoch, parameter.field, parameter.key)] = figure
     for path, figures in files.items():
         prior = ROOT / "bench" / "priors" / path.relative_to(ROOT)
-        spec = tomllib.loads((prior if prior.exists() else path).read_text())
+        if not prior.exists():
+            # Else the next fit would start where this one ends, and drift on with each.
+            prior.write_text(path.read_text())
+        spec = tomllib.loads(prior.read_text())
         for (epoch, field, key), figure in figures.items():
             place = spec if path.parent.name == "engines" else spec.setdefault("achieved", {})
             if epoch:

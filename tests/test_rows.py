@@ -115,6 +115,33 @@ def test_the_unit_that_multiplies(hw: str, engine: str, weights: str, unit: str)
     assert resolve(Request(hw, model, engine, weights=weights)).rates.unit(weights) == unit
 
 
+@pytest.mark.parametrize(
+    ("model", "engine", "asked", "rest", "experts"),
+    [
+        # Shipped so by its maker: experts in MXFP4, attention in 16 bits. GGML's files keep the rest in 8 bits.
+        ("gpt-oss-120b", "vllm", None, "bf16", "mxfp4"),
+        ("gpt-oss-120b", "vllm", "mxfp4", "bf16", "mxfp4"),
+        ("gpt-oss-120b", "llama.cpp", "mxfp4", "q8_0", "mxfp4"),
+        ("kimi-k2.5", "sglang", "int4", "bf16", "int4"),
+        # NVIDIA's and AMD's 4-bit copies quantise the experts and leave attention be.
+        ("qwen3-235b-a22b", "tensorrt-llm", "nvfp4", "bf16", "nvfp4"),
+        ("deepseek-r1", "sglang", "mxfp4", "fp8_block", "mxfp4"),
+        # Without experts there is all to quantise; wider and weight-only copies quantise all.
+        ("llama-3.3-70b", "tensorrt-llm", "nvfp4", "nvfp4", "nvfp4"),
+        ("gpt-oss-120b", "vllm", "fp8", "fp8", "fp8"),
+        ("qwen3-235b-a22b", "vllm", "int4", "int4", "int4"),
+    ],
+)
+def test_what_a_copy_keeps_in_which_format(model: str, engine: str, asked: str | None, rest: str, experts: str) -> None:
+    made = resolve(Request("b200", model, engine, weights=asked)).deployment
+    assert (made.weights, made.experts) == (rest, experts)
+
+
+def test_experts_named_by_themselves_leave_the_rest_as_named() -> None:
+    made = resolve(Request("b200", "qwen3-235b-a22b", "vllm", weights="nvfp4", experts="nvfp4")).deployment
+    assert (made.weights, made.experts) == ("nvfp4", "nvfp4")
+
+
 def test_vllm_takes_fewer_sequences_on_small_chips() -> None:
     # Defaults of its server: 1,024 sequences and chunks of 8,192 from 70 GiB on, else, and on A100, 256 and 2,048.
     for chip, batch, chunk in (("h100", 1024, 8192), ("rtx4090", 256, 2048), ("a100", 256, 2048)):

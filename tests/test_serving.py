@@ -214,7 +214,7 @@ def test_deepseek_prefill_in_production() -> None:
 
     assert computed(1.0) * 226.75 / 278 == pytest.approx(73_700 * (1 - 0.563), rel=0.25)
     # Always busy, the node would compute more; prompts that are all alike attend to less.
-    assert 1.2 < computed(1.0) / 32_200 < computed(0.0) / 32_200 < 1.5
+    assert 1.2 < computed(1.0) / 32_200 < computed(0.0) / 32_200 < 1.6
     # DeepSeek's own profile of such a unit, one trace of prompts of 4k: 62.7k tokens a second per node.
     assert 128 * 4096 / serving.prefill_seconds(system, 128, 4096) / 4 == pytest.approx(62_713, rel=0.15)
 

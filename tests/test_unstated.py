@@ -85,6 +85,28 @@ def test_a_server_started_by_hand_lacks_the_flags_of_recipes(made: Measurement) 
     assert unstated.engine(replace(told, engine="")) == ""
 
 
+@pytest.mark.parametrize(
+    ("engine", "version", "date", "mode", "month"),
+    [
+        # SGLang 0.5.1 is of August 2025 and 0.5.6 of December, TensorRT-LLM 1.0.0rc3 of July.
+        ("sglang", "sglang 0.5.1.post1", "2026-04", "concurrency", "2025-11"),
+        ("sglang", "sglang 0.5.6", "2026-03", "concurrency", "2026-03"),
+        ("tensorrt-llm", "tensorrt-llm 1.0.0rc3", "2026-04", "concurrency", "2025-09"),
+        ("tensorrt-llm", "tensorrt-llm 1.2.0rc2", "2025-12-17", "concurrency", "2025-12"),
+        ("vllm", "rocm/vllm 0.11.1 (rocm7.0)", "2025-11", "concurrency", "2025-11"),
+        ("vllm", "vllm 0.6.2", "2024-10", "concurrency", "2024-10"),
+        ("vllm", "vllm nightly", "2026-04", "concurrency", "2026-04"),
+        # Disaggregated runs tell Dynamo's version.
+        ("tensorrt-llm", "tensorrt-llm 0.8.1.post1", "2026-02", "disagg", "2026-02"),
+    ],
+)
+def test_an_old_version_is_not_made_new_by_when_it_was_told(
+    made: Measurement, engine: str, version: str, date: str, mode: str, month: str
+) -> None:
+    told = replace(made, engine=engine, engine_version=version, date=date, mode=mode)
+    assert row.request_of(told).engine == f"{engine}@{month}"
+
+
 def test_a_stated_cache_is_kept(made: Measurement) -> None:
     assert row.request_of(replace(made, kv_precision="bf16")).kv == "bf16"
 

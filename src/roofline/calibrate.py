@@ -2,7 +2,8 @@
 
 Every constant keeps its meaning: a fraction stays between 0 and 1, a latency above 0. The residual of a row is the log
 of predicted over measured, under a loss that outliers cannot dominate; rows that repeat a configuration share its
-weight. A prior pulls each constant towards its start, so that rows that say nothing about it do not move it.
+weight. A prior pulls each constant towards its start, so that rows that say nothing about it do not move it, and half
+as much towards where its like have gone: the same constant of other chips or other engines.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roofline.constants import Parameter, apply
+from roofline.descent import OUTLIER, learned, loss_of, precision, step_within
 from roofline.errors import RooflineError
 from roofline.predict import predict
 
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
 
     from roofline.system import System
 
-#: Log error beyond which a row counts as an outlier.
-OUTLIER = 0.15
 #: Steps that one Jacobian serves: it costs as much as some fifty evaluations of all rows.
-STEPS = 3
+STEPS = 4
+#: Damping to begin with, as a part of the curvature.
+FRESH = 1e-2
+#: Longest step of a constant, in log units.
+REACH = 0.7
 #: Gains of the loss, as parts of it, too small to go on with an old Jacobian, and at all.
 LITTLE, ENOUGH = 2e-3, 2e-4
 
@@ -152,51 +156,47 @@ def fit(
     names = list(start)
     bounds = np.log(np.array([p.bounds for p in names]))
     x0 = np.log(np.array([start[p] for p in names]))
-    prior = np.array([p.spread for p in names])
+    prior = precision(names)
     w = weights(kept)
     with Pool(kept, processes or os.cpu_count() or 1) as pool:
         before = pool.errors({}, range(len(kept)))
         x = np.log(np.array([max((begin or start).get(p, start[p]), 1e-12) for p in names]))
         x = np.clip(x, bounds[:, 0], bounds[:, 1])
         current = pool.errors(dict(zip(names, np.exp(x), strict=True)), range(len(kept)))
-        damping = 1e-2
+        damping = FRESH
         loss = loss_of(current, w, x, x0, prior)
         jacobian = np.zeros((len(kept), len(names)))
-        age, moved = STEPS, touched
+        age = STEPS
         if known is not None:
             jacobian, age = _rows_of(known, kept, names), 0
-            touched = moved = _nonzero(jacobian, names)
+            # Most rows that a constant may touch do not move with it.
+            touched = {p: jacobian[:, j].nonzero()[0].tolist() for j, p in enumerate(names)}
         for turn in range(rounds):
             if age == STEPS:
-                jacobian, age = pool.jacobian(names, x, current, moved, bounds), 0
+                jacobian, age = pool.jacobian(names, x, current, touched, bounds), 0
+                damping = min(damping, FRESH)
             robust = w / (OUTLIER**2 * np.sqrt(1.0 + (current / OUTLIER) ** 2))
             left = jacobian.T @ (robust[:, None] * jacobian)
-            right = jacobian.T @ (robust * current) + (x - x0) / prior**2
-            left += np.diag(1.0 / prior**2)
+            right = jacobian.T @ (robust * current) + prior @ (x - x0)
+            left += prior
             gain = 0.0
-            for _ in range(7):
-                step = np.linalg.solve(left + damping * np.diag(np.diag(left)), right)
-                trial = np.clip(x - np.clip(step, -0.7, 0.7), bounds[:, 0], bounds[:, 1])
+            # An old Jacobian that leads nowhere is better made anew than followed in ever shorter steps.
+            for _ in range(3 if age else 7):
+                trial = x + step_within(left + damping * np.diag(np.diag(left)), -right, bounds - x[:, None], REACH)
                 errors = pool.errors(dict(zip(names, np.exp(trial), strict=True)), range(len(kept)))
                 new = loss_of(errors, w, trial, x0, prior)
                 if new < loss:
                     gain = (loss - new) / loss
+                    jacobian = learned(jacobian, trial - x, errors - current)
                     x, current, loss = trial, errors, new
                     damping = max(damping / 8, 1e-4)
                     break
                 damping = max(damping, 1e-3) * 8
             say(f"round {turn + 1}: loss {loss:.2f}, median error {np.median(np.abs(current)):.1%}")
-            if gain < ENOUGH and not age and (moved is touched or known is not None):
+            if gain < ENOUGH and not age:
                 break
-            # Most rows that a constant may touch do not move with it: only before the end all are looked at again.
-            moved = touched if gain < ENOUGH and not age else _nonzero(jacobian, names)
             age = age + 1 if gain >= LITTLE else STEPS
     return Fit(dict(zip(names, np.exp(x).tolist(), strict=True)), start, before, current, kept, jacobian)
-
-
-def _nonzero(jacobian: NDArray[Any], names: Sequence[Parameter]) -> dict[Parameter, list[int]]:
-    """Return the rows that move with each constant."""
-    return {p: jacobian[:, j].nonzero()[0].tolist() for j, p in enumerate(names)}
 
 
 def _rows_of(known: Fit, rows: Sequence[Any], names: Sequence[Parameter]) -> NDArray[np.float64]:
@@ -207,14 +207,6 @@ def _rows_of(known: Fit, rows: Sequence[Any], names: Sequence[Parameter]) -> NDA
     columns = {p: j for j, p in enumerate(known.values)}
     found: NDArray[np.float64] = known.jacobian[np.ix_([place[m.id] for m in rows], [columns[p] for p in names])]
     return found
-
-
-def loss_of(errors: NDArray[Any], w: NDArray[Any], x: NDArray[Any], x0: NDArray[Any], prior: NDArray[Any]) -> float:
-    """Return the loss whose steps `fit` takes: squared errors in units of OUTLIER, linear beyond it, and the prior."""
-    import numpy as np
-
-    scaled = np.sqrt(1.0 + (errors / OUTLIER) ** 2) - 1.0
-    return float(np.sum(w * scaled) + 0.5 * np.sum(((x - x0) / prior) ** 2))
 
 
 _ROWS: list[Any] = []

@@ -16,7 +16,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "attention_decode_floor": (1e-6, 60e-6),
     "attention_prefill_floor": (1e-6, 200e-6),
     "attention_prefill_padding": (20.0, 4000.0),
-    "kernel": (0.5e-6, 6e-6),
+    "kernel": (0.5e-6, 10e-6),
     "collective": (1e-6, 60e-6),
     "collective_per_doubling": (0.05e-6, 40e-6),
     "collective_large": (5e-6, 200e-6),
@@ -44,6 +44,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "moe_width": (10.0, 2000.0),
     "moe_slice": (1e4, 2e7),
 }
+#: Engines that are like no other: written in C for one user, a launch an operation.
+APART = ("llama.cpp", "ollama")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,15 @@ class Parameter:
         if self.field in ("gemm", "weights"):
             return 0.1 if self.scope == "chip" else 0.2
         return 0.6 if self.scope == "engine" else 0.4
+
+    @property
+    def kin(self) -> tuple[str, ...]:
+        """What constants that may drift together have in common.
+
+        Chips share a factor already, and an engine with kernels of its own for each chip is like no other.
+        """
+        alone = self.scope in ("chip", "siblings") or self.name.partition("<=")[0] in APART
+        return (self.scope, self.field, self.key, self.name if alone else "")
 
     def touches(self, system: System) -> bool:
         """Return whether the constant matters to a system."""

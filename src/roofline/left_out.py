@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from roofline.calibrate import OUTLIER, Fit, Pool, loss_of, weights
+from roofline.calibrate import Fit, Pool, weights
 from roofline.constants import Parameter
+from roofline.descent import OUTLIER, loss_of, precision, step_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Most moves, each followed by an evaluation of the remaining rows, and linear steps towards each.
 EVALUATIONS, STEPS = 5, 30
+#: Longest step of a constant towards a goal, in log units.
+REACH = 0.3
 #: A gain of the loss too small to go on for.
 ENOUGH = 5e-4
 #: A change of a row's log error that need not be evaluated: far below that of any interval.
@@ -49,8 +52,7 @@ def without(
 
     names = list(fit.values)
     bounds = np.log(np.array([p.bounds for p in names]))
-    spreads = np.array([p.spread for p in names])
-    prior = 1.0 / spreads**2
+    prior = precision(names)
     x0 = np.log(np.array([fit.start[p] for p in names]))
     best = np.log(np.array([fit.values[p] for p in names]))
     with Pool(fit.rows, processes or os.cpu_count() or 1) as pool:
@@ -74,9 +76,9 @@ def without(
             for _ in range(STEPS):
                 e = known + slope @ (x - at)
                 robust = w / (OUTLIER**2 * np.sqrt(1.0 + (e / OUTLIER) ** 2))
-                left = slope.T @ (robust[:, None] * slope) + np.diag(prior)
-                step = np.linalg.solve(left, slope.T @ (robust * e) + prior * (x - x0))
-                moved = np.clip(x - np.clip(step, -0.3, 0.3), bounds[:, 0], bounds[:, 1])
+                left = slope.T @ (robust[:, None] * slope) + prior
+                down = -(slope.T @ (robust * e) + prior @ (x - x0))
+                moved = x + step_within(left, down, bounds - x[:, None], REACH)
                 if np.abs(slope @ (moved - x)).max() < HARDLY:
                     break
                 x = moved
@@ -87,7 +89,7 @@ def without(
             rest = [i for i in range(len(fit.rows)) if i not in out]
             w = weights([fit.rows[i] for i in rest])
             slope, x, known = fit.jacobian[rest], best, fit.after[rest]
-            loss = loss_of(known, w, x, x0, spreads)
+            loss = loss_of(known, w, x, x0, prior)
             for move in range(EVALUATIONS):
                 goal = solved(x, known, slope, w)
                 # The errors are not linear in the constants: a step that makes them worse is halved. But not the first:
@@ -95,7 +97,7 @@ def without(
                 for share in (1.0, 0.5, 0.25):
                     trial = x + share * (goal - x)
                     new = errors(trial, rest, x, known)
-                    gain = loss - loss_of(new, w, trial, x0, spreads)
+                    gain = loss - loss_of(new, w, trial, x0, prior)
                     if gain > 0 or not move:
                         break
                 if move and gain <= 0:

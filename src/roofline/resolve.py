@@ -152,9 +152,7 @@ def _formats(request: Request, specs: Loaded) -> tuple[Deployment, list[str]]:
         experts, embeddings = given.get("experts", weights), weights
         kv = given.get("kv", "fp16")
     else:
-        weights = given.get("weights", shipped.weights)
-        own_experts = shipped.experts if "weights" not in given else None
-        experts = given.get("experts", own_experts or weights)
+        weights, experts = _of_copy(specs, given.get("weights"), given.get("experts"))
         # Quantised checkpoints leave embedding table and head in 16 bits, except llama.cpp's.
         whole = dtypes.BYTES[weights] >= 2 or weights.startswith("q")
         own = shipped.embeddings if "weights" not in given else None
@@ -174,6 +172,33 @@ def _formats(request: Request, specs: Loaded) -> tuple[Deployment, list[str]]:
                 f"{specs.hardware.name} has no {wanted} units: {dtype} weights are stored so, computed in {got}"
             )
     return deployment, notes
+
+
+#: Formats whose copies of models with experts keep all else as it was shipped [1]_.
+FOUR_BITS = ("nvfp4", "mxfp4")
+#: What files of GGML keep in 8 bits where experts are shipped in 4 [2]_.
+GGML = ("llama.cpp", "ollama")
+
+
+def _of_copy(specs: Loaded, weights: str | None, experts: str | None) -> tuple[str, str]:
+    """Return the formats of all weights but the routed experts', and of those, in a copy that a format names.
+
+    References
+    ----------
+    .. [1] DeepSeek-R1, Qwen3-235B and Qwen3.5 in 4 bits by NVIDIA and AMD: attention in 16 or 8 bits, experts in FP4:
+       https://github.com/NVIDIA/Model-Optimizer/issues/150, https://github.com/ROCm/ATOM/pull/527,
+       https://github.com/sgl-project/sglang/pull/18189, https://github.com/SemiAnalysisAI/InferenceX/pull/2205
+    .. [2] https://huggingface.co/ggml-org/gpt-oss-20b-GGUF: 12.1 GB, where 16-bit attention would make it 13.8.
+    """
+    shipped = specs.model.precision
+    routed = any(isinstance(ffn, Moe) for ffn in specs.model.ffns.values())
+    narrow = shipped.experts is not None and dtypes.BYTES[dtypes.normalise(shipped.experts)] < 1.0
+    rest = "q8_0" if narrow and specs.names[2].partition("@")[0] in GGML else shipped.weights
+    if weights is None:
+        return rest, experts or shipped.experts or rest
+    if experts is None and ((routed and weights in FOUR_BITS) or (narrow and dtypes.BYTES[weights] < 1.0)):
+        return rest, weights
+    return weights, experts or weights
 
 
 def _tiers(request: Request, specs: Loaded, base: Deployment) -> tuple[Deployment, list[str]]:

@@ -42,7 +42,7 @@ def request_of(m: Any) -> Request:
     return Request(
         m.hardware,
         m.model,
-        f"{engine}@{m.date[:7]}" if engine and m.date else engine or None,
+        f"{engine}@{unstated.month(m, engine)}" if engine and m.date else engine or None,
         chips=chips,
         tp=tp,
         pp=pp,

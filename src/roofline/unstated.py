@@ -70,6 +70,15 @@ MLPERF_LIMITS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 SERVED = ("concurrency", "disagg", "offline_throughput", "server")
 
 
+def month(m: Any, name: str) -> str:
+    """Return the month of the engine's release: the row's date, or earlier if its version is told and older.
+
+    Disaggregated runs tell the version of the router before the engines.
+    """
+    date: str = m.date[:7]
+    return date if m.mode == "disagg" else catalog.engine(name).month(date, m.engine_version)
+
+
 def engine(m: Any) -> str:
     """Return the profile of the engine that ran a row: SGLang without the flags of a campaign is another [9]."""
     label = catalog.label("engines", m.engine) if m.engine else ""

@@ -39,19 +39,11 @@ tells of a chip or a model is held against the interval of a new chip or model.
 LATER = {
     "NVIDIA TensorRT-LLM perf-overview v1.2": "TensorRT-LLM perf-overview v1.2",
     "MLPerf Inference v": "MLPerf Inference v4.0 to v6.1",
-    "SGLang cookbook": "SGLang cookbook",
-    "GPUStack performance lab": "GPUStack performance lab",
 }
-#: Of these sources other rows take part in the fit: only those of just this name do not.
-WHOLE = ("SGLang cookbook",)
 _LATER = """\
 No constant is fitted to these pages. They are not blind: mechanisms were noticed on them and then looked up. On
 TensorRT-LLM's own tables, that it keeps whole caches of window layers and that chips without an FP4 unit widen 4-bit
-weights. On SGLang's cookbook, that the host launches a prefill beside the chip and that prompts interrupt decode one or
-two at a time; its runs are on defaults, some with experts in BF16 whose kernels were not tuned for B200, and draw
-lengths evenly from 1 on. GPUStack's are of vLLM 0.10 and 0.11; its thousand chats sent at once to eight chips end
-before anything is steady. On MLPerf's rounds, that submissions keep their caches in FP8 and their latencies in 99 of
-100 cases.
+weights. On MLPerf's rounds, that submissions keep their caches in FP8 and their latencies in 99 of 100 cases.
 """
 _LIMITS = """## What is not modelled
 
@@ -67,8 +59,7 @@ _LIMITS = """## What is not modelled
 - **Servers on their defaults** differ from those that a campaign tunes: on NVIDIA's chips SGLang without a recipe's
   flags is `--engine sglang-defaults`, fitted to few models, MiniMax-M2.5 the slowest of them. Other engines have one
   profile for both.
-- **Wide expert parallelism** has no engine of its own in the fit: with Hopper's constants DeepSeek's published day
-  decodes a fifth too slowly.
+- **4-bit copies** of one model differ in what they quantise beside the experts; the rest is taken as it was shipped.
 - **CDNA 3** is predicted too fast for a few users of a server and too slow for many: one fraction stands for all 8-bit
   experts.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
@@ -114,7 +105,7 @@ def text(checked: Sequence[Checked]) -> str:
 def _later(one: Checked) -> Checked | None:
     """Return a row of a page in no fit, under the name that this page has here; None for any other."""
     source = one.measurement.source
-    name = next((key for key in LATER if source == key or (key not in WHOLE and source.startswith(key))), None)
+    name = next((key for key in LATER if source.startswith(key)), None)
     return None if name is None else replace(one, measurement=replace(one.measurement, source=LATER[name]))
 
 

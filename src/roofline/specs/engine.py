@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from roofline.specs.figure import STRICT, Bytes, Fraction, Number, Seconds, Share, Sourced
@@ -128,6 +129,12 @@ class Small:
     prefill_tokens: Number | None = None
 
 
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers: (1, 2, 0) of "tensorrt-llm 1.2.0rc6"; nothing where it has no dots."""
+    found = re.search(r"\d+(\.\d+)+", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Epoch(Pace):
     """Figures of releases up to a month; what is left out is as today."""
@@ -136,6 +143,8 @@ class Epoch(Pace):
 
     until: str
     """Last month of these releases (YYYY-MM)."""
+    before: str | None = None
+    """First version after them, for figures whose version is told and older than the month they were told in."""
     source: str | None = None
     """Where these figures come from; the file's source if absent."""
 
@@ -173,6 +182,12 @@ class Engine(Pace, Sourced):
     """Earlier releases that were not equally fast, oldest first."""
     spatial: SpatialEngine | None = None
     """Only for engines of spatial chips."""
+
+    def month(self, date: str, version: str) -> str:
+        """Return the date, or the last month of the epoch that a version falls into if that is earlier."""
+        told = _numbers(version)
+        before = (e.until for e in self.epochs if told and e.before and told < _numbers(e.before) and e.until < date)
+        return next(before, date)
 
     def epoch(self, date: str) -> Epoch | None:
         """Return the epoch of releases of a date (YYYY, YYYY-MM or YYYY-MM-DD); None for today's."""
