@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Most moves, each followed by an evaluation of the remaining rows, and linear steps towards each.
-EVALUATIONS, STEPS = 5, 30
+EVALUATIONS, STEPS = 3, 6
 #: Longest step of a constant towards a goal, in log units.
 REACH = 0.3
 #: A gain of the loss too small to go on for.
 ENOUGH = 5e-4
-#: A change of a row's log error that need not be evaluated: far below that of any interval.
-HARDLY = 1e-3
+#: A change of a row's log error that need not be evaluated: what is not linear in it is far below any interval. And one
+#: too small to go on for.
+HARDLY, STILL = 1e-2, 1e-3
 
 
 def without(
@@ -79,7 +80,7 @@ def without(
                 left = slope.T @ (robust[:, None] * slope) + prior
                 down = -(slope.T @ (robust * e) + prior @ (x - x0))
                 moved = x + step_within(left, down, bounds - x[:, None], REACH)
-                if np.abs(slope @ (moved - x)).max() < HARDLY:
+                if np.abs(slope @ (moved - x)).max() < STILL:
                     break
                 x = moved
             return x

@@ -23,7 +23,7 @@ the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
-fit at all.
+fit at all. Errors on left-out sources are those of the fit before the present one, not repeated since.
 
 Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit, in units of
 a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, and
