@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roofline import row, unstated
+from roofline import catalog, row, unstated
+from roofline.errors import RooflineError
 from roofline.measurements import Measurement, read_csv
 from roofline.predict import predict
 
@@ -210,3 +211,12 @@ def test_quantised_models_on_gaudi_keep_an_eight_bit_cache(made: Measurement) ->
     one = replace(made, hardware="gaudi3", engine="optimum-habana", model="llama-3.1-8b", mode="static_batch")
     assert row.request_of(replace(one, weight_precision="fp8")).kv == "fp8"
     assert row.request_of(replace(one, weight_precision="bf16")).kv is None
+
+
+def test_a_version_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    # It would be before no version, and every row would be taken for today's.
+    path = tmp_path / "mine.toml"
+    head = 'name = "mine"\nparent = "vllm"\nsource = "mine"\nchecked = "2026-11-28"\nkind = "estimate"\n'
+    path.write_text(head + '[[epochs]]\nuntil = "2025-11"\nbefore = "latest"\n')
+    with pytest.raises(RooflineError, match=r"mine.toml: epochs.before: 'latest' is no version"):
+        catalog.engine(str(path))

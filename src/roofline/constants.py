@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from roofline.resolve import GGML
 from roofline.specs.figure import Figure
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "moe_width": (10.0, 2000.0),
     "moe_slice": (1e4, 2e7),
 }
-#: Engines that are like no other: written in C for one user, a launch an operation.
-APART = ("llama.cpp", "ollama")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,9 @@ class Parameter:
     def kin(self) -> tuple[str, ...]:
         """What constants that may drift together have in common.
 
-        Chips share a factor already, and an engine with kernels of its own for each chip is like no other.
+        Chips share a factor already, and engines with kernels of their own for each chip (GGML) are like no other.
         """
-        alone = self.scope in ("chip", "siblings") or self.name.partition("<=")[0] in APART
+        alone = self.scope in ("chip", "siblings") or self.name.partition("<=")[0] in GGML
         return (self.scope, self.field, self.key, self.name if alone else "")
 
     def touches(self, system: System) -> bool:

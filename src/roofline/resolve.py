@@ -176,7 +176,7 @@ def _formats(request: Request, specs: Loaded) -> tuple[Deployment, list[str]]:
 
 #: Formats whose copies of models with experts keep all else as it was shipped [1]_.
 FOUR_BITS = ("nvfp4", "mxfp4")
-#: What files of GGML keep in 8 bits where experts are shipped in 4 [2]_.
+#: Engines of GGML: their files keep in 8 bits what is beside experts that are shipped in 4 [2]_.
 GGML = ("llama.cpp", "ollama")
 
 

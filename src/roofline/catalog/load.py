@@ -166,6 +166,9 @@ def engine_from_table(raw: dict[str, Any], where: str) -> Engine:
     from roofline.specs.engine import Engine
 
     spec = build(Engine, raw, where)
+    for epoch in spec.epochs:
+        if epoch.before and not re.fullmatch(r"[0-9]+(\.[0-9]+)+", epoch.before):
+            raise RooflineError(f'{where}: epochs.before: {epoch.before!r} is no version; write numbers, as "0.12"')
     if not spec.parent:
         return spec
     parent = engine(spec.parent)
@@ -205,9 +208,6 @@ def at_date(spec: Engine, date: str) -> Engine:
     if not re.fullmatch(r"20[0-9]{2}(-[0-9]{2}(-[0-9]{2})?)?", date):
         raise RooflineError(f"engine date {date!r}: write YYYY or YYYY-MM, for example vllm@2024-10")
     epoch = spec.epoch(date)
-    told = (
-        {k: v for k, v in vars(epoch).items() if v is not None and k not in ("until", "before", "source")}
-        if epoch
-        else {}
-    )
+    when = ("until", "before", "source")
+    told = {k: v for k, v in vars(epoch).items() if v is not None and k not in when} if epoch else {}
     return replace(spec, **told)
