@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roofline.catalog.lookup import find, folders, shipped_folder, spec_table, table
+from roofline.catalog.lookup import file_table, find, folders, shipped_folder, spec_table, stamp, table
 from roofline.errors import RooflineError, suggest
 from roofline.specs.figure import Figure, sourced
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roofline.specs.engine import Engine
     from roofline.specs.figure import Sourced
     from roofline.specs.hardware import Achieved, Hardware, HardwareClass
@@ -54,7 +56,13 @@ def hardware(name: str) -> Hardware:
     RooflineError
         If the name is unknown or the file is wrong.
     """
-    return hardware_from_table(table("hardware", name), str(find("hardware", name)))
+    path = find("hardware", name)
+    return _hardware(path, stamp(path))
+
+
+@lru_cache(maxsize=256)
+def _hardware(path: Path, changed: tuple[int, int]) -> Hardware:
+    return hardware_from_table(file_table(path), str(path))
 
 
 def hardware_from_table(raw: dict[str, Any], where: str) -> Hardware:
@@ -129,7 +137,13 @@ def model(name: str) -> Model:
     RooflineError
         If the name is unknown or the file is wrong.
     """
-    return model_from_table(table("models", name), str(find("models", name)))
+    path = find("models", name)
+    return _model(path, stamp(path))
+
+
+@lru_cache(maxsize=256)
+def _model(path: Path, changed: tuple[int, int]) -> Model:
+    return model_from_table(file_table(path), str(path))
 
 
 def model_from_table(raw: dict[str, Any], where: str) -> Model:
@@ -157,18 +171,33 @@ def engine(name: str) -> Engine:
         If the name is unknown or the file is wrong.
     """
     plain, _, date = name.partition("@")
-    spec = engine_from_table(table("engines", plain), str(find("engines", plain)))
+    path = find("engines", plain)
+    # A parent's file may change by itself: only what a file says is kept.
+    spec = _inherited(_engine(path, stamp(path)))
     return at_date(spec, date) if date else spec
+
+
+@lru_cache(maxsize=128)
+def _engine(path: Path, changed: tuple[int, int]) -> Engine:
+    return _own_engine(file_table(path), str(path))
 
 
 def engine_from_table(raw: dict[str, Any], where: str) -> Engine:
     """Validate an engine and fill in what it inherits."""
+    return _inherited(_own_engine(raw, where))
+
+
+def _own_engine(raw: dict[str, Any], where: str) -> Engine:
     from roofline.specs.engine import Engine
 
     spec = build(Engine, raw, where)
     for epoch in spec.epochs:
         if epoch.before and not re.fullmatch(r"[0-9]+(\.[0-9]+)+", epoch.before):
             raise RooflineError(f'{where}: epochs.before: {epoch.before!r} is no version; write numbers, as "0.12"')
+    return spec
+
+
+def _inherited(spec: Engine) -> Engine:
     if not spec.parent:
         return spec
     parent = engine(spec.parent)

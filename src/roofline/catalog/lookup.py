@@ -90,8 +90,13 @@ def _shipped(place: Path, stamp: tuple[int, int]) -> tuple[tuple[str, Path], ...
 
 def aliases(path: Path) -> list[str]:
     """Return the aliases a spec file declares, without parsing the whole file."""
+    return list(_aliases(path, stamp(path)))
+
+
+@lru_cache(maxsize=1024)
+def _aliases(path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
     match = _ALIASES.search(read_text(path))
-    return _STRING.findall(match[1]) if match else []
+    return tuple(_STRING.findall(match[1])) if match else ()
 
 
 def read_text(path: Path) -> str:
@@ -126,9 +131,10 @@ def find(family: Family, name: str) -> Path:
             return path
         if os.sep in name or name.endswith((".toml", ".json")):
             raise RooflineError(f"{name}: no such file; give a path to a {_WORD[family]} file or a catalogue name")
-    wanted, listed = key(name), list(files(family))
+    wanted = key(name)
     if not wanted:
         raise RooflineError(f"the {_WORD[family]} name is empty; `roofline {_command(family)} list` shows them all")
+    listed = list(files(family))
     for _, stem, path in listed:
         if key(stem) == wanted:
             return path
@@ -193,7 +199,11 @@ def stamp(path: Path) -> tuple[int, int]:
 
 def table(family: Family, name: str) -> dict[str, Any]:
     """Return the parsed table of a spec file, or of the table that a config.json is imported to."""
-    path = find(family, name)
+    return file_table(find(family, name))
+
+
+def file_table(path: Path) -> dict[str, Any]:
+    """Return the table of a file by its path, as `table` does by name."""
     if path.suffix == ".json":
         from roofline.huggingface import import_config
 
