@@ -44,6 +44,7 @@ CLASS_FIELDS = [
     "moe_weights",
     "moe_width",
     "moe_slice",
+    "moe_widening",
     "moe_floor",
     "attention_decode_bytes",
     "attention_decode_flops",
@@ -77,7 +78,7 @@ ENGINE_FIELDS = [
     "gemm",
     "attention",
     "expert_imbalance",
-    "isolated",
+    "isolated_gap",
     "isolated_prefill",
     "isolated_quantise",
 ]
@@ -248,7 +249,7 @@ def parts_of(rows: list, what: str, folds: int) -> dict[str, list[int]]:
 
 
 def again(fit: calibrate.Fit, parts: dict[str, list[int]], options):
-    """Yield the constants fitted without each part, by the whole method: a quarter of the rows moves many constants."""
+    """Yield the constants fitted without each part, in several steps: a quarter of the rows moves many."""
     for members in parts.values():
         out = set(members)
         rest = [m for i, m in enumerate(fit.rows) if i not in out]
@@ -373,7 +374,7 @@ def _is_one(chip: Parameter, siblings: Parameter) -> bool:
 
 SECONDS = {"moe_floor", "attention_decode_floor", "attention_prefill_floor", "kernel", "collective"}
 SECONDS |= {"collective_per_doubling", "collective_large", "launch", "host_per_step", "host_per_sequence"}
-SECONDS |= {"prefill_launch", "request", "request_per_token", "isolated_quantise"}
+SECONDS |= {"prefill_launch", "request", "request_per_token", "isolated_quantise", "isolated_gap"}
 
 
 def spread(values: dict[Parameter, float]) -> dict[Parameter, float]:

@@ -233,8 +233,9 @@ def test_pools_in_balance() -> None:
     assert account.copies["prefill"] / (reader.fresh.seconds + reader.cached.seconds) == pytest.approx(
         account.copies["decode"] / writer.decode.seconds
     )
-    # DeepSeek's day, predicted: 0.300 per million output and 0.112 of all, as measured over a day with its valleys
-    paid = per_million(account.rent, account.tokens)
+    # DeepSeek's day, predicted: 0.300 per million output and 0.112 of all, 226.75 of 278 nodes busy in the mean
+    day = disaggregated(reader, writer, load, 2.0, 226.75 / 278)
+    paid = per_million(day.rent, day.tokens)
     assert paid.output == pytest.approx(0.300, rel=0.25)
     assert paid.blend == pytest.approx(0.112, rel=0.25)
     sized = disaggregated(reader, writer, Load(4383, 1211, 0.563, 0.8, rate=900), 2.0, 1.0)

@@ -254,6 +254,12 @@ def test_launch_commands(engine: str, parts: list[str]) -> None:
     assert launch.command(resolve(Request("wse3", "llama-3.3-70b")), 1.0, 9216) is None
 
 
+def test_a_port_is_started_like_what_it_derives_from() -> None:
+    system = resolve(Request("mi300x", "deepseek-v3", "sglang", tp=8))
+    assert system.names[2] == "sglang-cdna3"
+    assert "sglang.launch_server" in str(launch.command(system, 64.0, 9216))
+
+
 @pytest.mark.parametrize(
     ("engine", "part"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from roofline import serving
 from roofline.measurements import Measurement, read_csv
 from roofline.predict import predict
 from roofline.resolve import Request, resolve
@@ -160,3 +161,25 @@ def test_a_row_without_a_split_ran_one_that_holds_the_model(tmp_path: Path) -> N
         "l40s,8,,,,tensorrt-llm,2025-02,llama-2-70b,fp8,fp8,offline_throughput,221,294,,output_tok_s_total,3000,false",
     )
     assert [(asked.tp, asked.dp) for asked in splits(one)] == [(2, 4), (4, 2), (8, 1)]
+
+
+def test_an_engine_is_another_where_its_kernels_are_others(tmp_path: Path) -> None:
+    assert resolve(Request("mi300x", "deepseek-r1", "sglang")).names[2] == "sglang-cdna3"
+    assert resolve(Request("mi300x", "deepseek-r1", "sgl@2026-03")).names[2] == "sglang-cdna3@2026-03"
+    assert resolve(Request("h200", "deepseek-r1", "sglang")).names[2] == "sglang"
+    # A profile of the user's own is what he asked for.
+    own = tmp_path / "mine.toml"
+    own.write_text('name = "mine"\nparent = "sglang"\nsource = "bench"\nchecked = "2026-11-28"\nkind = "measured"\n')
+    assert resolve(Request("mi300x", "deepseek-r1", str(own))).names[2] == "mine"
+
+
+def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:
+    # gpt-oss-120b by vLLM 0.18 at TP 2 and 64 users of 1,024 in and out: 14.83 ms a token on H100 and 14.42 on H200,
+    # whose memory is 1.43 times as fast (InferenceX runs). Experts are 4-bit, and Hopper multiplies no such format.
+    def step(hw: str, model: str, weights: str | None) -> float:
+        system = resolve(Request(hw, model, "vllm", chips=2, tp=2, weights=weights))
+        return serving.decode_seconds(system, 64.0, 1536.0)
+
+    assert step("h100", "gpt-oss-120b", None) / step("h200", "gpt-oss-120b", None) < 1.15
+    # Those in 8 bits it does, and memory is what they wait for.
+    assert step("h100", "qwen3-235b-a22b", "fp8") / step("h200", "qwen3-235b-a22b", "fp8") > 1.2

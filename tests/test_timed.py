@@ -68,3 +68,13 @@ def test_eight_bit_products_pay_for_their_inputs() -> None:
     # Four products in each of 32 layers; the LM head stays in 16 bits.
     extra = timed.step_seconds(one, "decode", 8.0, 1024.0) - timed.step_seconds(free, "decode", 8.0, 1024.0)
     assert extra == pytest.approx(128 * quantise.value, rel=1e-6)
+
+
+def test_a_decode_kernel_alone_takes_its_gap_longer() -> None:
+    one = system("llama-3.1-8b", "h100")
+    close = replace(one, rates=replace(one.rates, engine=replace(one.engine, isolated_gap=Figure(0.0))))
+    gap = one.engine.isolated_gap
+    assert gap is not None
+    # Four products and an attention in each of 32 layers, and the LM head: 161 kernels, nothing between chips.
+    extra = timed.step_seconds(one, "decode", 8.0, 1024.0) - timed.step_seconds(close, "decode", 8.0, 1024.0)
+    assert extra == pytest.approx(161 * gap.value, rel=1e-6)

@@ -74,15 +74,15 @@ def test_a_server_started_by_hand_lacks_the_flags_of_recipes(made: Measurement) 
     alone = replace(told, batch=1, value=9.89)
     assert row.request_of(told).engine == "sglang-defaults@2026-02"
     assert predict(alone).value > predict(replace(alone, source="InferenceX runs")).value
-    # A campaign gives its flags; on other vendors' chips there are none to give; kernel tables and one's own runs name
-    # what they mean.
+    # A campaign gives its flags; on other vendors' chips there are none to give, and SGLang is another; kernel tables
+    # and one's own runs name what they mean.
     for other in (
         replace(told, source="InferenceX runs"),
-        replace(told, hardware="mi355x"),
         replace(told, mode="decode_only"),
         replace(told, source=""),
     ):
         assert unstated.engine(other) == "sglang"
+    assert unstated.engine(replace(told, hardware="mi355x")) == "sglang"
     assert unstated.engine(replace(told, engine="")) == ""
 
 
@@ -97,6 +97,8 @@ def test_a_server_started_by_hand_lacks_the_flags_of_recipes(made: Measurement) 
         ("vllm", "rocm/vllm 0.11.1 (rocm7.0)", "2025-11", "concurrency", "2025-11"),
         ("vllm", "vllm 0.6.2", "2024-10", "concurrency", "2024-10"),
         ("vllm", "vllm nightly", "2026-04", "concurrency", "2026-04"),
+        # A version alone says enough.
+        ("sglang", "sglang 0.5.1.post1", "", "concurrency", "2025-11"),
         # Disaggregated runs tell Dynamo's version.
         ("tensorrt-llm", "tensorrt-llm 0.8.1.post1", "2026-02", "disagg", "2026-02"),
     ],

@@ -37,13 +37,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "request": (0.3e-3, 400e-3),
     "request_per_token": (0.02e-6, 60e-6),
     "expert_imbalance": (1.0, 2.0),
-    "isolated": (0.8, 2.0),
+    "isolated_gap": (0.02e-6, 12e-6),
     "isolated_prefill": (0.6, 1.6),
     "isolated_experts": (0.3, 4.0),
     "isolated_quantise": (0.05e-6, 30e-6),
     "moe_weights": (0.3, 1.6),
     "moe_width": (10.0, 2000.0),
     "moe_slice": (1e4, 2e7),
+    "moe_widening": (0.001, 0.2),
 }
 
 
@@ -77,6 +78,8 @@ class Parameter:
     @property
     def spread(self) -> float:
         """How far the constant may drift from its start for one unit of loss, in log units."""
+        if self.field == "moe_widening":
+            return 0.2
         if self.field in ("gemm", "weights"):
             return 0.1 if self.scope == "chip" else 0.2
         return 0.6 if self.scope == "engine" else 0.4

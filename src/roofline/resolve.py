@@ -87,7 +87,7 @@ def load(hw: str, model: str, engine: str | None, sets: tuple[str, ...]) -> Load
 def _load(hw: str, model: str, engine: str | None, sets: tuple[str, ...], stamps: object) -> Loaded:
     parts = overrides.parse(sets)
     chip = overrides.hardware(hw, parts["hw"])
-    chosen = engine or chip.default_engine
+    chosen = catalog.port(engine or chip.default_engine, chip.hardware_class)
     achieved = catalog.merge_achieved(chip.achieved, catalog.class_defaults(chip.hardware_class))
     names = (catalog.label("hardware", hw), catalog.label("models", model), catalog.label("engines", chosen))
     software = _on_chip(overrides.engine(chosen, parts["engine"]), chip, names[0], {p[0] for p, _ in parts["engine"]})

@@ -39,10 +39,11 @@ def request_of(m: Any) -> Request:
     if (tp * dp) % ep:
         ep = 1
     weights, engine = dtype(m.weight_precision) or unstated.weights(m), unstated.engine(m)
+    month = unstated.month(m, engine) if engine else ""
     return Request(
         m.hardware,
         m.model,
-        f"{engine}@{unstated.month(m, engine)}" if engine and m.date else engine or None,
+        f"{engine}@{month}" if month else engine or None,
         chips=chips,
         tp=tp,
         pp=pp,

@@ -77,9 +77,10 @@ def part_seconds(system: System, phase: str, batch: float, tokens: float, parts:
     if engine.launch:
         # A kernel timed in a loop of its own kind waits for no other.
         seconds -= engine.launch.value * sum(row.count for row in rows if row.overhead > 0)
-    isolated = engine.isolated if phase == "decode" else engine.isolated_prefill
-    if isolated:
-        seconds *= isolated.value
+    if phase == "decode" and engine.isolated_gap:
+        seconds += engine.isolated_gap.value * sum(row.count for row in rows)
+    if phase == "prefill" and engine.isolated_prefill:
+        seconds *= engine.isolated_prefill.value
     if parts == ("moe",) and engine.isolated_experts and phase == "prefill":
         unit = system.rates.unit(system.deployment.experts)
         factor = engine.isolated_experts.get(unit)

@@ -81,9 +81,13 @@ def month(m: Any, name: str) -> str:
 
 def engine(m: Any) -> str:
     """Return the profile of the engine that ran a row: SGLang without the flags of a campaign is another [9]."""
-    label = catalog.label("engines", m.engine) if m.engine else ""
-    by_hand = label == "sglang" and m.mode in SERVED and _is_published(m) and not _from(m, CAMPAIGNS)
-    return "sglang-defaults" if by_hand and catalog.hardware(m.hardware).vendor == "NVIDIA" else m.engine
+    if not m.engine:
+        return ""
+    chip = catalog.hardware(m.hardware)
+    by_hand = m.mode in SERVED and _is_published(m) and not _from(m, CAMPAIGNS)
+    if by_hand and chip.vendor == "NVIDIA" and catalog.label("engines", m.engine) == "sglang":
+        return "sglang-defaults"
+    return catalog.port(m.engine, chip.hardware_class)
 
 
 def cache(m: Any, weights: str | None) -> str | None:

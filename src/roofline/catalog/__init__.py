@@ -15,6 +15,7 @@ from roofline.catalog.load import (
     merge_achieved,
     model,
     model_from_table,
+    port,
     workload,
     workload_from_table,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "model_from_table",
     "parse_toml",
     "plain_name",
+    "port",
     "read_text",
     "shipped_folder",
     "stamp",

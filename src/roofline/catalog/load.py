@@ -177,6 +177,14 @@ def engine(name: str) -> Engine:
     return at_date(spec, date) if date else spec
 
 
+def port(name: str, hardware_class: str) -> str:
+    """Return the profile that stands for an engine on chips of a class; a date in the name stays."""
+    plain, at, date = name.partition("@")
+    path = find("engines", plain)
+    other = (_engine(path, stamp(path)).ports or {}).get(hardware_class)
+    return other + at + date if other else name
+
+
 @lru_cache(maxsize=128)
 def _engine(path: Path, changed: tuple[int, int]) -> Engine:
     return _own_engine(file_table(path), str(path))
@@ -201,7 +209,7 @@ def _inherited(spec: Engine) -> Engine:
     if not spec.parent:
         return spec
     parent = engine(spec.parent)
-    identity = {"name", "aliases", "source", "checked", "kind", "note", "parent", "epochs"}
+    identity = {"name", "aliases", "source", "checked", "kind", "note", "parent", "epochs", "ports"}
     inherited = {k: v for k, v in vars(parent).items() if k not in identity and getattr(spec, k) is None}
     # An inherited figure keeps the source of the file that states it.
     inherited = {k: sourced(v, parent) if isinstance(v, Figure) else v for k, v in inherited.items()}

@@ -53,7 +53,13 @@ _WHERE = (
     ("--ep", {"help": "Expert parallel degree."}),
     ("--dcp", {"help": "Decode context parallel degree."}),
     ("--cores", {"help": "Wafers: cores of one layer's region, where an experiment fixes it."}),
-    ("--weights", {"help": "Format of the weights (bf16, fp8, nvfp4, int4, q4_k_m ...); by default as shipped."}),
+    (
+        "--weights",
+        {
+            "help": "Format of the weights (bf16, fp8, nvfp4, int4, q4_k_m ...); by default as shipped. nvfp4 and "
+            "mxfp4 of a model with experts are those of its 4-bit copies: experts alone, the rest as shipped."
+        },
+    ),
     ("--experts", {"help": "Format of routed experts; by default that of the weights."}),
     ("--kv", {"help": "Format of the KV cache."}),
     ("--activations", {"help": "Format that matrix products take their inputs in."}),

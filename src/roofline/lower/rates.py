@@ -74,8 +74,7 @@ class Rates:
         fraction = _by_unit(self.achieved.gemm, unit) * (self.engine.gemm.value if self.engine.gemm else 1.0)
         if moe:
             # Grouped kernels widen narrow weights tile by tile, for every tile of tokens again.
-            inside = unit in ("bf16", "fp16") and dtypes.BYTES[dtype] < dtypes.BYTES[unit] and not self.widens(dtype)
-            fraction *= _by_unit(self.achieved.moe_gemm, "widened" if inside else unit)
+            fraction *= _by_unit(self.achieved.moe_gemm, "widened" if self._widens_inside(dtype) else unit)
         return 1.0 / (peak * fraction)
 
     def weights_seconds_per_byte(self, dtype: str, *, moe: bool = False) -> float:
@@ -83,11 +82,21 @@ class Rates:
         bandwidth = self._bandwidth(self.deployment.weights_tier)
         if self.ideal:
             return 1.0 / bandwidth
-        size = dtypes.BYTES[dtype]
+        size, rate = dtypes.BYTES[dtype], self.achieved.moe_widening
+        if moe and rate is not None and self._widens_inside(dtype):
+            # Bytes come as those of plain weights do; what slows narrow ones is what is done to them.
+            memory = 1.0 / (bandwidth * _by_unit(self.achieved.weights, "bf16"))
+            widening = 1.0 / (rate.value * self.peaks[self.unit(dtype)] * size)
+            return max(memory, widening) + self.overlap * min(memory, widening)
         fraction = _by_unit(self.achieved.weights, "fp4" if size < 0.8 else "fp8" if size < 1.5 else "bf16")
         if moe and self.achieved.moe_weights:
             fraction *= self.achieved.moe_weights.value
         return 1.0 / (bandwidth * min(1.0, fraction))
+
+    def _widens_inside(self, dtype: str) -> bool:
+        """Return whether a product widens weights of a format to 16 bits on the way to the matrix unit."""
+        unit = self.unit(dtype)
+        return unit in ("bf16", "fp16") and dtypes.BYTES[dtype] < dtypes.BYTES[unit] and not self.widens(dtype)
 
     def attention_seconds_per_flop(self, phase: str, rows_per_entry: float) -> float:
         """Return 1 / achieved FLOP/s of attention arithmetic [s]; decode with few query rows per entry is slower."""

@@ -23,7 +23,7 @@ the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
-fit at all. Errors on left-out sources are those of the fit before the present one, not repeated since.
+fit at all. Errors on left-out sources are those of an earlier fit, not repeated since.
 
 Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit, in units of
 a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, and
@@ -60,8 +60,9 @@ _LIMITS = """## What is not modelled
   flags is `--engine sglang-defaults`, fitted to few models, MiniMax-M2.5 the slowest of them. Other engines have one
   profile for both.
 - **4-bit copies** of one model differ in what they quantise beside the experts; the rest is taken as it was shipped.
-- **CDNA 3** is predicted too fast for a few users of a server and too slow for many: one fraction stands for all 8-bit
-  experts.
+- **Models in their first weeks** run slowly until their kernels are fused: Qwen3.5 on AMD's chips took twice as long in
+  SGLang 0.5.8 as three releases later. An engine's figures are those of models that it has known for a while. What the
+  same release gains on one generation of chips and not on another is told apart for SGLang on CDNA 3 alone.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
 - **AMD, Intel, Google, RDNA cards, Thor** are known from a few hundred rows that various people published

@@ -68,11 +68,11 @@ class Pace:
     """Scheduler, sampling and launch time that no kernel hides, per step [s]."""
     host_per_sequence: Seconds | None = None
     """The same, per sequence of the batch [s]."""
-    isolated: Number | None = None
-    """A kernel timed alone, cold and with gaps, over the same kernel in a captured graph: tables of kernel timings
-    compose steps from such timings."""
+    isolated_gap: Seconds | None = None
+    """What a decode kernel timed alone takes longer than the same kernel in a captured graph, where the start of one
+    hides behind the end of the last: tables of kernel timings compose steps from such timings [s]."""
     isolated_prefill: Number | None = None
-    """The same of large kernels: alone, a chip clocks higher than under load, which may outweigh the gaps."""
+    """A large kernel timed alone over the same kernel in service: alone, a chip clocks higher than under load."""
     isolated_experts: dict[str, Number] | None = None
     """The same of grouped expert products, by compute unit: the tables time them with a skew of their own choice."""
     isolated_quantise: Seconds | None = None
@@ -157,6 +157,8 @@ class Engine(Pace, Sourced):
     """Engine whose figures hold where this file is silent."""
     ideal: bool | None = None
     """True: every fraction 1, nothing overlaps badly, no overhead; the floor that no prediction may beat."""
+    ports: dict[str, str] | None = None
+    """Profiles that stand for this one on chips of a class, where its kernels are others."""
     two_batch_overlap: bool | None = None
     """True: the batch is halved, and one half's experts travel while the other half computes. False: never. Left out:
     in prefill, where a group of experts spans servers."""
@@ -184,10 +186,10 @@ class Engine(Pace, Sourced):
     """Only for engines of spatial chips."""
 
     def month(self, date: str, version: str) -> str:
-        """Return the date, or the last month of the epoch that a version falls into if that is earlier."""
+        """Return the date, or if that is later or not told, the last month of the epoch that a version falls into."""
         told = _numbers(version)
-        before = (e.until for e in self.epochs if told and e.before and told < _numbers(e.before) and e.until < date)
-        return next(before, date)
+        older = (e.until for e in self.epochs if told and e.before and told < _numbers(e.before))
+        return next((until for until in older if not date or until < date), date)
 
     def epoch(self, date: str) -> Epoch | None:
         """Return the epoch of releases of a date (YYYY, YYYY-MM or YYYY-MM-DD); None for today's."""

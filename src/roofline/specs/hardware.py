@@ -145,6 +145,9 @@ class Achieved:
     """Streaming weights of a format at batch 1, share of memory bandwidth, by compute unit (fp4, fp8, bf16)."""
     moe_gemm: dict[str, Fraction] = field(default_factory=dict)
     """Grouped expert products relative to `gemm`, by compute unit."""
+    moe_widening: Fraction | None = None
+    """Narrow weights that a grouped product widens to 16 bits, elements per FLOP of the 16-bit peak: where memory is
+    faster, streaming experts waits for this. `moe_weights` is then for formats that the chip multiplies."""
     moe_weights: Number | None = None
     """Streaming expert weights relative to `weights`; together they never exceed the bandwidth."""
     moe_width: Number | None = None
