@@ -158,8 +158,9 @@ def test_class_yields_every_achieved_figure(name: str) -> None:
         assert figure.kind in KINDS, place
     whole = catalog.class_defaults(name)
     for field in fields(Achieved):
-        value = getattr(whole, field.name)
-        assert value, f"{name}: {field.name}"
+        # What widening experts takes is known of the GPUs of two vendors; others stream at the rate of the format.
+        known = field.name != "moe_widening" or name.startswith(("nvidia", "amd-cdna"))
+        assert bool(getattr(whole, field.name)) == known, f"{name}: {field.name}"
     for figure in (*whole.gemm.values(), *whole.weights.values(), whole.kernel):
         assert figure is not None
         assert figure.source
