@@ -158,8 +158,8 @@ def points(results: Results) -> str:
     return f"""## Single points, lowering, catalogue
 
 {grid(["Llama 4 Maverick on H100", "time"], rows)}
-Systems are kept once lowered, parsed files until they change, and the folder of shipped files is listed once: a second
-question of the same deployment starts at the kernel.
+Systems are kept once lowered, files as parsed and built until they change, and the folder of shipped files is listed
+once: a second question of the same deployment starts at the kernel.
 """
 
 
