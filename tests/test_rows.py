@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from roofline import serving
+from roofline.errors import RooflineError
 from roofline.measurements import Measurement, read_csv
 from roofline.predict import predict
 from roofline.resolve import Request, resolve
@@ -171,6 +172,9 @@ def test_an_engine_is_another_where_its_kernels_are_others(tmp_path: Path) -> No
     own = tmp_path / "mine.toml"
     own.write_text('name = "mine"\nparent = "sglang"\nsource = "bench"\nchecked = "2026-11-28"\nkind = "measured"\n')
     assert resolve(Request("mi300x", "deepseek-r1", str(own))).names[2] == "mine"
+    own.write_text(f'{own.read_text()}ports = {{ amd-cdna3 = "nothing" }}\n')
+    with pytest.raises(RooflineError, match=r"mine\.toml: ports\.amd-cdna3: unknown engine 'nothing'"):
+        resolve(Request("mi300x", "deepseek-r1", str(own)))
 
 
 def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:

@@ -79,7 +79,7 @@ class Parameter:
     def spread(self) -> float:
         """How far the constant may drift from its start for one unit of loss, in log units."""
         if self.field == "moe_widening":
-            return 0.2
+            return 0.2  # instructions a weight can be counted; few models speak of it
         if self.field in ("gemm", "weights"):
             return 0.1 if self.scope == "chip" else 0.2
         return 0.6 if self.scope == "engine" else 0.4

@@ -178,11 +178,23 @@ def engine(name: str) -> Engine:
 
 
 def port(name: str, hardware_class: str) -> str:
-    """Return the profile that stands for an engine on chips of a class; a date in the name stays."""
+    """Return the profile that stands for an engine on chips of a class; a date in the name stays.
+
+    Raises
+    ------
+    RooflineError
+        If the engine is unknown, or its file names a profile that is.
+    """
     plain, at, date = name.partition("@")
     path = find("engines", plain)
     other = (_engine(path, stamp(path)).ports or {}).get(hardware_class)
-    return other + at + date if other else name
+    if other is None:
+        return name
+    try:
+        find("engines", other)
+    except RooflineError as error:
+        raise RooflineError(f"{path}: ports.{hardware_class}: {error}") from None
+    return other + at + date
 
 
 @lru_cache(maxsize=128)

@@ -42,7 +42,7 @@ def command(
         Drafted by the model's own module, or by a head that stands as EAGLE3_HEAD in the command.
     """
     commands = {"vllm": _vllm, "sglang": _sglang, "tensorrt-llm": _tensorrt_llm}
-    # A profile of somebody's own, or of another vendor's chips, is started like what it derives from.
+    # A profile of somebody's own, or of a class of chips, is started like what it derives from.
     build = commands.get(system.names[2].partition("@")[0]) or commands.get(system.engine.parent or "")
     if build is None:
         return None
