@@ -272,6 +272,14 @@ def test_mistakes_are_one_line(args: list[str], part: str) -> None:
     assert part in one_line_error(roofline("decode", *(word for pair in base.items() for word in pair)))
 
 
+def test_an_option_given_twice_is_an_axis() -> None:
+    commas = roofline("decode", "--hw", "h100,b200", "--model", "llama-3.1-8b", "--batch", "1,8", "--format", "csv")
+    assert commas.stdout.count("\n") == 5
+    chips, batches = ("--hw", "h100", "--hw", "b200"), ("--batch", "1", "--batch", "8")
+    apart = roofline("decode", *chips, "--model", "llama-3.1-8b", *batches, "--format", "csv")
+    assert apart.stdout == commas.stdout
+
+
 def test_usage_mistakes_exit_with_2() -> None:
     assert roofline("decode").returncode == 2
     assert roofline("decode", "--frob").returncode == 2

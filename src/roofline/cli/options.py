@@ -39,10 +39,23 @@ def _names_of(family: str) -> Callable[[click.Context, click.Parameter, str], li
     return complete
 
 
+def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Return the values of an option given several times as if it had been given once, with commas."""
+    return ",".join(values) if values else None
+
+
+def _axis(flag: str, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return an option whose values make an axis: ``--hw h100 --hw b200`` is ``--hw h100,b200``."""
+    if "type" in settings or "multiple" in settings:
+        return flag, settings
+    default = {"default": (settings["default"],)} if "default" in settings else {}
+    return flag, settings | {"multiple": True, "callback": _joined} | default
+
+
 _CHIPS = {"required": True, "help": "Chips: names, aliases or TOML paths; commas make an axis."}
 _MODELS = {"required": True, "help": "Models: names, aliases, TOML or config.json paths; commas make an axis."}
 _ENGINES = {"help": "Serving engines; by default each chip's usual one. `ideal` is the bound."}
-_WHERE = (
+_OPTIONS = (
     ("--hw", _CHIPS | {"shell_complete": _names_of("hardware")}),
     ("--model", _MODELS | {"shell_complete": _names_of("models")}),
     ("--engine", _ENGINES | {"shell_complete": _names_of("engines")}),
@@ -66,6 +79,7 @@ _WHERE = (
     ("--kv-tier", {"type": int, "default": 0, "help": "Memory tier that holds the KV cache (0 = nearest)."}),
     ("--set", {"multiple": True, "metavar": "PATH=VALUE", "help": "What-if, e.g. hw.memory.0.bandwidth=4TB/s."}),
 )
+_WHERE = tuple(_axis(flag, settings) for flag, settings in _OPTIONS)
 _MONEY = (
     ("--usd-per-hour", {"metavar": "USD", "help": "Your own price of one chip and hour."}),
     ("--basis", {"help": "Price basis: rental-median, owner-neocloud, owner-hyperscaler, contract ..."}),
@@ -138,7 +152,7 @@ def point_options(*flags: str, **defaults: str) -> Callable[[Command], Command]:
     }
     for name, text in defaults.items():
         known[f"--{name}"]["default"] = text
-    return _add(tuple((flag, known[flag]) for flag in flags))
+    return _add(tuple(_axis(flag, known[flag]) for flag in flags))
 
 
 plot_option = _add((("--plot", {"type": _FILE, "help": "Also draw a chart to this file: .svg, .png, .html, .json."}),))
