@@ -97,13 +97,20 @@ def class_defaults(name: str) -> Achieved:
     """
     from roofline.specs.hardware import HardwareClass
 
-    for _, folder in folders():
-        path = folder / "hardware" / "classes" / f"{name}.toml"
-        if path.is_file():
-            spec = build(HardwareClass, spec_table(path), str(path))
-            own = _with_sources(spec)
-            return merge_achieved(own, class_defaults(spec.parent)) if spec.parent else own
-    raise RooflineError(f"unknown hardware class {name!r}; see hardware/classes/ for the known ones")
+    path = _class_file(name)
+    spec = build(HardwareClass, spec_table(path), str(path))
+    own = _with_sources(spec)
+    return merge_achieved(own, class_defaults(spec.parent)) if spec.parent else own
+
+
+def _class_file(name: str, where: str = "") -> Path:
+    """Return the file of a hardware class."""
+    places = [folder / "hardware" / "classes" for _, folder in folders()]
+    for place in places:
+        if (path := place / f"{name}.toml").is_file():
+            return path
+    known = sorted({path.stem for place in places for path in place.glob("*.toml")})
+    raise RooflineError(f"{where}unknown hardware class {name!r}{suggest(name, known)}; there are {', '.join(known)}")
 
 
 def _with_sources(spec: HardwareClass) -> Achieved:
@@ -214,6 +221,8 @@ def _own_engine(raw: dict[str, Any], where: str) -> Engine:
     for epoch in spec.epochs:
         if epoch.before and not re.fullmatch(r"[0-9]+(\.[0-9]+)+", epoch.before):
             raise RooflineError(f'{where}: epochs.before: {epoch.before!r} is no version; write numbers, as "0.12"')
+    for name in spec.ports or {}:
+        _class_file(name, f"{where}: ports.{name}: ")
     return spec
 
 
