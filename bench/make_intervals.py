@@ -35,6 +35,7 @@ from fit_constants import ALSO, excluded, group_of, measured, sample, shape_of  
 from roofline import calibrate, catalog, unstated  # noqa: E402
 from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
+from roofline.predict import predict  # noqa: E402
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
 from scales import Row, Scales, fitted, shortest  # noqa: E402
 
@@ -61,7 +62,8 @@ def read(path: str, known: dict[str, object]) -> list[Row]:
         if name in known:
             m = known[name]
             engine = unstated.engine(m)
-            found.append(Row(kind, chip, engine, _ffn(model), shape_of(m), m.source, str(group_of(m)), -error))
+            group = str(group_of(m))
+            found.append(Row(kind, chip, engine, _ffn(model), shape_of(m), m.source, group, -error, predict(m).busy))
     return found
 
 
@@ -108,7 +110,17 @@ def predicted(found: list) -> list[Row]:
     kept, _ = calibrate.usable(found)
     errors = [calibrate.log_error(m) for m in kept]
     return [
-        Row(kind_of(m), m.hardware, unstated.engine(m), _ffn(m.model), shape_of(m), m.source, str(group_of(m)), -e)
+        Row(
+            kind_of(m),
+            m.hardware,
+            unstated.engine(m),
+            _ffn(m.model),
+            shape_of(m),
+            m.source,
+            str(group_of(m)),
+            -e,
+            predict(m).busy,
+        )
         for m, e in zip(kept, errors, strict=True)
     ]
 

@@ -1,9 +1,10 @@
 """How wide intervals must be: a scale for each prediction, and the range of scales that errors keep to.
 
-The scale is a product of factors: the question, the chip, the engine, the kind of FFN, and the four together. It is
-fitted to absolute log errors as the mean of a gamma distribution with a log link [1]_, its factors drawn towards 1 by a
-penalty, so that few rows move a factor little. The range of errors over scales is that of split conformal prediction,
-normalised [2]_; a row's scale comes from a fit without its own group, because what the interval is for is new as well.
+The scale is a product of factors: the question, the chip, the engine, the kind of FFN, the four together, and one to
+the power of the share of a service's time that goes to prefills. It is fitted to absolute log errors as the mean of a
+gamma distribution with a log link [1]_, its factors drawn towards 1 by a penalty, so that few rows move a factor
+little. The range of errors over scales is that of split conformal prediction, normalised [2]_; a row's scale comes from
+a fit without its own group, because what the interval is for is new as well.
 
 References
 ----------
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roofline.interval import factors_of
+from roofline.interval import factors_of, per_busy
 from roofline.validate import QUESTIONS
 
 #: Share of errors that a range holds; a little more where a chip or a model is new, whose rows err together.
@@ -31,7 +32,7 @@ PENALTY, FREE = 10.0, 0.1
 #: Parts of the groups that are left out in turn.
 PARTS = 8
 #: Log errors below which a scale may not fall, and beyond which a row tells no more of it.
-LEAST, MOST = 0.01, 0.7
+LEAST, MOST = 0.01, 2.0
 #: A question needs so many rows for a range of its own, not that of all.
 ENOUGH = 30
 
@@ -48,6 +49,7 @@ class Row:
     source: str
     group: str  # its configuration
     error: float
+    busy: float = 0.0  # share of the service's time that goes to prefills
 
     @property
     def question(self) -> str:
@@ -68,6 +70,7 @@ class Scales:
     def bounds(self, row: Row) -> tuple[float, float]:
         """Return the factors on a row's predicted time between which the measured one lies."""
         scale = math.prod(self.factors.get(name, 1.0) for name in row.factors)
+        scale *= self.factors.get(per_busy(row.question), 1.0) ** row.busy
         low, high = self.ranges[row.question]
         return math.exp(low * scale), math.exp(high * scale)
 
@@ -95,12 +98,16 @@ def fitted(rows: Sequence[Row], by: str = "group", only: int | None = None) -> S
         How many of the factors to use, in their order.
     """
     factors = [row.factors[:only] for row in rows]
-    names = {name: i for i, name in enumerate(dict.fromkeys(name for found in factors for name in found))}
     questions = {found[0] for found in factors}
-    holds = np.array([FREE if name in questions else PENALTY for name in names])
+    powers = {per_busy(row.question) for row in rows if row.busy and only != 1}
+    names = dict.fromkeys(name for found in factors for name in found) | dict.fromkeys(sorted(powers))
+    names = {name: i for i, name in enumerate(names)}
+    holds = np.array([FREE if name in questions or name in powers else PENALTY for name in names])
     has = np.zeros((len(rows), len(names)))
     for i, found in enumerate(factors):
         has[i, [names[name] for name in found]] = 1.0
+        if per_busy(found[0]) in powers:
+            has[i, names[per_busy(found[0])]] = rows[i].busy
     size = np.clip([abs(row.error) for row in rows], LEAST, MOST)
 
     groups = sorted({getattr(row, by) for row in rows})

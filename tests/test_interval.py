@@ -71,6 +71,17 @@ def test_an_interval_is_the_range_of_its_table_times_the_scale_of_its_factors() 
     assert (found.low, found.high) == pytest.approx((math.exp(low * scale), math.exp(high * scale)))
 
 
+def test_a_service_that_prefills_much_is_less_sure() -> None:
+    served = system("h100", "llama-3.3-70b", "vllm")
+    for question in ("tpot", "ttft"):
+        idle, half, full = (interval(served, question, busy) for busy in (0.0, 0.5, 1.0))
+        assert idle is not None and half is not None and full is not None
+        assert idle.high < half.high < full.high
+        # One factor to the power of the share: the scale of half is the geometric mean of both.
+        logs = [math.log(one.high) for one in (idle, half, full)]
+        assert logs[1] == pytest.approx(math.sqrt(logs[0] * logs[2]))
+
+
 @pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm@2024-10"])
 def test_an_engine_that_is_new_to_a_vendor_has_the_table_of_ports(engine: str) -> None:
     # TensorRT-LLM was never seen on AMD, vLLM only from 2025 on: its port of 2024 ran up to five times slower.
@@ -108,6 +119,23 @@ def test_a_chip_that_is_predicted_well_has_a_narrow_interval_that_still_holds(sc
         assert held == pytest.approx(0.9, abs=0.05)
     # 0.2 / 0.05 = 4; the penalty and the cap on errors draw the two a little together.
     assert widths["mi300x"] / widths["h100"] == pytest.approx(4.0, rel=0.25)
+
+
+def test_a_range_is_wider_where_errors_grow_with_the_share_of_prefills(scales: Any) -> None:
+    # Errors four times as wide on a machine that does nothing but prefill: the factor is 4, the width at half of it 2.
+    draw = random.Random(2)
+    rows = [
+        scales.Row("TTFT under concurrency", "h100", "vllm", "dense", "shape", "source", str(i), error, busy)
+        for i in range(2000)
+        for busy in (draw.random(),)
+        for error in (draw.gauss(0.0, 0.05 * 4.0**busy),)
+    ]
+    made = scales.fitted(rows)
+    widths = []
+    for busy in (0.0, 0.5):
+        low, high = made.bounds(scales.Row(*("TTFT under concurrency", "h100", "vllm", "dense", "", "", "", 0.0, busy)))
+        widths.append(math.log(high / low))
+    assert widths[1] / widths[0] == pytest.approx(2.0, rel=0.1)
 
 
 def test_few_rows_move_a_factor_little(scales: Any) -> None:

@@ -1,9 +1,10 @@
 """Plans against what others measured: the dollars per million tokens that InferenceX publishes at given speeds.
 
-Published are the cheapest of the runs at each speed, so a plan answers the same question where it may choose among the
-same ways of running. A plan that is free to choose, with no drafts, is another question: it is up to 12 times cheaper
-than what was run on MI325X and up to 3 times on H100, and does not reach the speeds that need drafts. The ways of
-running, from the public lists of runs [1]_ [2]_ [3]_:
+Published are the cheapest of the runs at each speed, read off the curve between them: all chips have the same speeds,
+which no runs have. A plan answers the same question where it may choose among the same ways of running. A plan that is
+free to choose, with no drafts, is another question: it is up to 12 times cheaper than what was run on MI325X and up to
+3 times on H100, and does not reach the speeds that need drafts. The ways of running, from the public lists of runs [1]_
+[2]_ [3]_:
 
 - gpt-oss-120b on MI325X: vLLM, TP 1 to 8 without attention-DP, at most 64 users; on B200 also attention-DP and at most
   256 users.
@@ -34,6 +35,7 @@ References
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -83,10 +85,9 @@ PUBLISHED: dict[Key, tuple[float, dict[str, Any]]] = {
 }
 #: Where the plan is further from what was run than it may be.
 FAR = {
-    ("gpt-oss-120b", 1024, "mi325x", 86): "0.43: vLLM 0.17 on MI300X, which took part in the fit, has 4.3 ms for four "
+    ("gpt-oss-120b", 1024, "mi325x", 86): "0.42: vLLM 0.17 on MI300X, which took part in the fit, has 4.3 ms for four "
     "users of TP 8; these runs must be of an older one",
-    ("gpt-oss-120b", 1024, "mi325x", 100): "0.36: the same",
-    ("deepseek-r1", 1024, "h100", 100): "1.69: two users have 98 tok/s at 1.25 times the dollars; 100 take one alone",
+    ("gpt-oss-120b", 1024, "mi325x", 100): "0.34: the same",
 }
 SAME = [
     (one, other)
@@ -96,12 +97,23 @@ SAME = [
 ]
 
 
+def _cheapest(key: Key, speed: float) -> tuple[float, float]:
+    """Return the speed and the dollars of the cheapest plan of at least a speed."""
+    model, isl, chip, _ = key
+    options = PUBLISHED[key][1]
+    best = roofline.plan(chip, model, isl=isl, osl=1024, speed=speed, usd_per_hour=PRICES[chip], **options)[0]
+    return float(best["tokens_per_second_per_user"]), float(best["usd_per_million_tokens"])
+
+
 @cache
 def planned(key: Key) -> float:
-    model, isl, chip, speed = key
-    options = PUBLISHED[key][1]
-    records = roofline.plan(chip, model, isl=isl, osl=1024, speed=float(speed), usd_per_hour=PRICES[chip], **options)
-    return float(records[0]["usd_per_million_tokens"])
+    """Return the dollars at a speed, between those of plans, whose users are whole, as between runs on the page."""
+    speed = float(key[3])
+    (fast, dear), (slow, cheap) = _cheapest(key, speed), _cheapest(key, 0.9 * speed)
+    if slow >= speed:
+        return dear
+    share = math.log(speed / slow) / math.log(fast / slow)
+    return cheap * (dear / cheap) ** share
 
 
 def _known(key: Key) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roofline import serving
 from roofline.errors import RooflineError
+from roofline.lower.table import LINK
 from roofline.measurements import Measurement, read_csv
 from roofline.predict import predict
 from roofline.resolve import Request, resolve
@@ -175,6 +177,41 @@ def test_an_engine_is_another_where_its_kernels_are_others(tmp_path: Path) -> No
     own.write_text(f'{own.read_text()}ports = {{ amd-cdna3 = "nothing" }}\n')
     with pytest.raises(RooflineError, match=r"mine\.toml: ports\.amd-cdna3: unknown engine 'nothing'"):
         resolve(Request("mi300x", "deepseek-r1", str(own)))
+    own.write_text(own.read_text().replace('amd-cdna3 = "nothing"', 'amd-cdna-3 = "vllm"'))
+    with pytest.raises(RooflineError, match=r"mine\.toml: ports\.amd-cdna-3: unknown .* 'amd-cdna-3'.* 'amd-cdna3'"):
+        resolve(Request("mi300x", "deepseek-r1", str(own)))
+
+
+def test_a_prompt_after_a_cached_one_attends_to_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    line = "dgx-spark,1,1,1,1,llama.cpp,2025-11,gpt-oss-120b,mxfp4,fp16,prefill_only,2048,0,1,input_tok_s,{},false,{}\n"
+    text = line.format(1938, "pp2048 at depth 0") + line.format(1155, "pp2048 at depth 32768")
+    path.write_text(f"{HEADER},notes\n{text}")
+    first, deep = (predict(m).value for m in read_csv(path))
+    # 32,768 cached tokens, 16 times the prompt: half of the layers see 128 of them only, so that the rate falls by less
+    # than half (https://github.com/ggml-org/llama.cpp/blob/master/benches/dgx-spark.md: 1,938 to 1,155 tokens/s).
+    assert 0.5 * first < deep < 0.95 * first
+
+
+def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
+    ages = {
+        date: resolve(Request("mi355x", "qwen3.5-397b-a17b", f"vllm@{date}", chips=8))
+        for date in ("2026-02", "2026-08", "2026-11")
+    }
+    # The model is of 2026-02, and what its kernels lack falls by e in six months.
+    assert ages["2026-02"].rates.newness == 1.0
+    assert ages["2026-08"].rates.newness == pytest.approx(0.3679, abs=1e-4)  # exp(-6 / 6)
+    assert ages["2026-11"].rates.newness == pytest.approx(0.2231, abs=1e-4)  # exp(-9 / 6)
+    assert resolve(Request("h100", "llama-2-70b", "vllm@2026-02", chips=8)).rates.newness < 0.01
+    # Alone it is longer by the engine's figure; collectives are the same for every model.
+    new = ages["2026-02"]
+    old = replace(new, rates=replace(new.rates, newness=0.0))
+    for row, tuned in zip(new.decode.rows, old.decode.rows, strict=True):
+        if row.memory == LINK:
+            assert row == tuned
+        else:
+            assert row.overhead == pytest.approx(tuned.overhead * (1.0 + new.engine.untuned.value))
+            assert row.seconds_per_byte == pytest.approx(tuned.seconds_per_byte * (1.0 + new.engine.untuned.value))
 
 
 def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:

@@ -169,12 +169,13 @@ def test_a_figure_without_effect_is_as_near_as_any() -> None:
 
 
 def test_releases_of_a_date_take_overrides() -> None:
-    where = {"hw": "h100", "model": "llama-3.1-8b", "engine": "vllm@2024-10"}
+    # A model of 2020: what kernels lack for a new one stretches the host's time too, by 3e-5 after 53 months.
+    where = {"hw": "h100", "model": "gpt-3-175b", "engine": "vllm@2024-10"}
     plain, quick = (roofline.decode(**where, set=s).tpot_seconds.item() for s in ((), "engine.host_per_step=0.82ms"))
     # engines/vllm.toml has a host time of its own for releases until 2024-12, which today's do not have.
     old = next(epoch for epoch in catalog.engine("vllm").epochs if epoch.until == "2024-12").host_per_step
     assert old is not None and old.value != catalog.engine("vllm").host_per_step.value
-    assert plain - quick == pytest.approx(old.value - 0.82e-3, rel=1e-6)
+    assert plain - quick == pytest.approx(old.value - 0.82e-3, rel=1e-4)
     found = by_figure(roofline.sensitivity(**where))
     assert found["engine.host_per_step"]["figure_value"] == pytest.approx(old.value)
     assert found["engine.host_per_step"]["elasticity"] == pytest.approx(-old.value / plain, rel=1e-3)

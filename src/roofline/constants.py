@@ -29,6 +29,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "launches_state": (0.3, 60.0),
     "launches_fp4": (0.05, 6.0),
     "moe_floor": (0.3e-6, 60e-6),
+    "untuned": (0.005, 1.0),
     "elementwise_passes": (1.0, 80.0),
     "host_per_step": (0.02e-3, 40e-3),
     "host_per_sequence": (0.02e-6, 300e-6),
@@ -80,6 +81,8 @@ class Parameter:
         """How far the constant may drift from its start for one unit of loss, in log units."""
         if self.field == "moe_widening":
             return 0.2  # instructions a weight can be counted; few models speak of it
+        if self.field == "untuned":
+            return 0.3  # a model's first weeks are few rows of many
         if self.field in ("gemm", "weights"):
             return 0.1 if self.scope == "chip" else 0.2
         return 0.6 if self.scope == "engine" else 0.4

@@ -226,8 +226,8 @@ def _price_spread(hardware: Hardware, purse: Purse) -> tuple[Spread, str, str | 
     return Spread(dollars[0], middle, dollars[-1]), words, chosen[0].date, False
 
 
-def _time_factor(system: System, question: str) -> Spread:
-    found = interval(system, question)
+def _time_factor(system: System, question: str, busy: float = 0.0) -> Spread:
+    found = interval(system, question, busy)
     low, high = (1.0 / DEFAULT_INTERVAL, DEFAULT_INTERVAL) if found is None else (found.low, found.high)
     return Spread(min(low, 0.999), 1.0, max(high, 1.001), "lognormal")
 
@@ -254,7 +254,7 @@ def _sampled(ends: list[tuple[Copies, str]], load: Load, rules: Rules, purse: Pu
         prefill=part["prefill_chip_seconds"],
         decode=part["decode_chip_seconds"],
         prefill_factor=_time_factor(system, "prefill"),
-        decode_factor=_time_factor(system, "decode" if rules.batch is None else "tpot"),
+        decode_factor=_time_factor(system, "decode" if rules.batch is None else "tpot", copies.decode.service.busy),
         input_tokens=load.isl,
         output_tokens=load.osl,
         watts_busy=mean * terms.pue,

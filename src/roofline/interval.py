@@ -1,11 +1,12 @@
 """How wrong a prediction may be: a 90 % interval from errors on rows that no fit had seen.
 
 Normalised split-conformal prediction [1]_: a prediction has a scale, the product of factors of its question, chip,
-engine and kind of FFN, fitted to the size of such errors; nine in ten of them lay within a range of scales. Experts
-have a factor of their own because routing and their small matrices are what a step is least sure of. Each degree of
-familiarity has its own table: chip and engine fitted, a model whose shape no fit has seen, only chip or engine fitted,
-neither. The tables are in calibration/intervals.toml, written by ``bench/make_intervals.py``; whether they hold, on
-rows that neither fit nor interval has seen, is in docs/accuracy.md.
+engine and kind of FFN, and of how much of a service's time goes to prefills, fitted to the size of such errors; nine
+in ten of them lay within a range of scales. Experts have a factor of their own because routing and their small
+matrices are what a step is least sure of. Each degree of familiarity has its own table: chip and engine fitted, a model
+whose shape no fit has seen, only chip or engine fitted, neither. The tables are in calibration/intervals.toml, written
+by ``bench/make_intervals.py``; whether they hold, on rows that neither fit nor interval has seen, is in
+docs/accuracy.md.
 
 References
 ----------
@@ -88,6 +89,11 @@ def shape_of(model: Model) -> str:
     return f"{model.d_model}: {kinds}"
 
 
+def per_busy(question: str) -> str:
+    """Return the name of the factor for a machine that does nothing but prefill; less of it is that power of it."""
+    return f"{question} busy"
+
+
 def factors_of(question: str, chip: str, engine: str, ffn: str) -> list[str]:
     """Return the names of the factors of a scale."""
     return [question, chip, engine, ffn, f"{question} {chip} {engine} {ffn}"]
@@ -108,7 +114,7 @@ def _spatial(system: System, question: str) -> Interval:
     return Interval(min(low, 0.8), max(high, 1.25), "calibrated")
 
 
-def interval(system: System, question: str) -> Interval | None:
+def interval(system: System, question: str, busy: float = 0.0) -> Interval | None:
     """Return the interval of a prediction; None for the ideal engine, which predicts nothing.
 
     Parameters
@@ -117,6 +123,8 @@ def interval(system: System, question: str) -> Interval | None:
     question : str
         ``decode``, ``prefill``, ``tpot``, ``ttft``, ``throughput`` (of a closed loop), ``saturated``, ``static``,
         ``static_early`` (engines before 2024), ``kernel``, ``pool_tpot`` or ``pool_ttft``.
+    busy : float
+        Share of a service's time that goes to prefills, whose turns are harder to tell than steps of decode.
     """
     if system.engine.ideal:
         return None
@@ -134,5 +142,6 @@ def interval(system: System, question: str) -> Interval | None:
     table = tables[name]
     names = factors_of(question, system.names[0], engine, ffn_kind(system.model))
     scale = math.prod(table["scale"].get(factor, 1.0) for factor in names)
+    scale *= table["scale"].get(per_busy(question), 1.0) ** busy
     low, high = table["range"][question]
     return Interval(math.exp(low * scale), math.exp(high * scale), confidence)

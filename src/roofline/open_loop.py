@@ -40,7 +40,7 @@ def steady(
     busy = rate * work
     wait = 0.5 * busy / (1.0 - busy) * work
     first = alone + admission.turn_seconds(system, n, new, osl, step, work) + admission.request_overhead(system, isl)
-    return Service(first + wait, step / (1.0 - busy), rate, n, isl, osl, wait)
+    return Service(first + wait, step / (1.0 - busy), rate, n, isl, osl, wait, busy=busy)
 
 
 def at_rate(

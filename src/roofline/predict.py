@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofline import admission, open_loop, pools, serving, timed, unstated, workload
 from roofline.interval import Interval
-from roofline.row import SkippedError, as_scheduled, batch_of, lengths, request_of, splits, system_of
+from roofline.row import SkippedError, as_scheduled, batch_of, lengths, past_of, request_of, splits, system_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,12 +39,15 @@ class Prediction:
         What the row was resolved to.
     served : Interval, optional
         Spatial chips as served, speculation undisclosed: the range of such services.
+    busy : float
+        Share of the service's time that goes to prefills.
     """
 
     value: float
     rising: bool
     system: System
     served: Interval | None = None
+    busy: float = 0.0
 
 
 def predict(m: Any, adjust: Callable[[System], System] | None = None) -> Prediction:
@@ -98,7 +101,7 @@ def _from_service(m: Any, system: System, service: Service) -> Prediction:
         "tok_s_user": 1.0 / service.tpot,
     }
     if m.metric in rates:
-        return Prediction(rates[m.metric], True, system)
+        return Prediction(rates[m.metric], True, system, busy=service.busy)
     times = {
         "ttft_ms": service.ttft,
         "tpot_ms": service.tpot,
@@ -106,7 +109,9 @@ def _from_service(m: Any, system: System, service: Service) -> Prediction:
         "e2e_latency_ms": service.latency,
     }
     if m.metric in times:
-        return Prediction(times[m.metric] * 1e3, False, system)
+        # The first token of a batch is all prefill.
+        busy = 1.0 if m.mode == "static_batch" and m.metric == "ttft_ms" else service.busy
+        return Prediction(times[m.metric] * 1e3, False, system, busy=busy)
     raise SkippedError(f"metric {m.metric!r} does not belong to mode {m.mode!r}")
 
 
@@ -163,7 +168,7 @@ def _prefill(m: Any, system: System) -> Prediction:
     if m.batch is None and m.metric.startswith("input_tok_s") and system.deployment.dp > 1:
         # A rate of ranks side by side is that of full steps on each.
         batch = system.deployment.dp * max(1.0, serving.prefill_chunk(system) // isl)
-    seconds = serving.prefill_seconds(system, batch, isl) + admission.host_seconds(system, isl)
+    seconds = serving.prefill_seconds(system, batch, isl, past_of(m)) + admission.host_seconds(system, isl)
     rate = batch * isl / seconds
     if m.metric == "input_tok_s_per_gpu":
         rate /= system.deployment.chips

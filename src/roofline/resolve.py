@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from roofline import catalog, dtypes, overrides
 from roofline.errors import RooflineError
-from roofline.lower.rates import Rates
+from roofline.lower.rates import WORTH_SAYING, Rates, newness
 from roofline.memory import chips_needed, context_parallel_limit, indivisible, tp_degrees
 from roofline.specs.deployment import Deployment
 from roofline.specs.engine import Engine
@@ -132,9 +132,12 @@ def deploy(request: Request, specs: Loaded, batch: float, context: float) -> Sys
         proxies = ", ".join(specs.model.scenario.proxies)
         raise RooflineError(f"{specs.model.name} is closed: its shape is not known; evaluate its proxies ({proxies})")
     base, warnings = _formats(request, specs)
-    base, notes = _tiers(request, specs, base)
-    warnings += notes
-    rates = Rates(specs.hardware, specs.achieved, specs.engine, base)
+    base = _tiers(request, specs, base)
+    new = newness(specs.model.release, specs.names[2].partition("@")[2])
+    rates = Rates(specs.hardware, specs.achieved, specs.engine, base, new)
+    if rates.slowness > WORTH_SAYING:
+        faster = f"kernels tuned for it are taken to be {rates.slowness - 1.0:.0%} faster (engine.untuned)"
+        warnings.append(f"{specs.model.name} is of {specs.model.release}: {faster}")
     deployment = _shape(request, specs, rates, batch, context)
     return System(specs.names, specs.model, replace(rates, deployment=deployment), tuple(warnings))
 
@@ -201,14 +204,14 @@ def _of_copy(specs: Loaded, weights: str | None, experts: str | None) -> tuple[s
     return weights, experts or weights
 
 
-def _tiers(request: Request, specs: Loaded, base: Deployment) -> tuple[Deployment, list[str]]:
+def _tiers(request: Request, specs: Loaded, base: Deployment) -> Deployment:
     tiers = specs.hardware.memory
     if not 0 <= request.kv_tier < len(tiers):
         names = ", ".join(f"{i} = {tier.name}" for i, tier in enumerate(tiers))
         raise RooflineError(f"--kv-tier {request.kv_tier}: {specs.hardware.name} has the memory tiers {names}")
     if tiers[request.kv_tier].bandwidth is None:
         raise RooflineError(f"--kv-tier {request.kv_tier}: the bandwidth of {tiers[request.kv_tier].name} is not known")
-    return replace(base, kv_tier=request.kv_tier), []
+    return replace(base, kv_tier=request.kv_tier)
 
 
 def _shape(request: Request, specs: Loaded, rates: Rates, batch: float, context: float) -> Deployment:

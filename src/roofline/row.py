@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ from roofline.specs.figure import Figure
 
 if TYPE_CHECKING:
     from roofline.system import System
+
+
+#: Tokens that were in the cache before the prompt of a row, as its notes say: "pp2048 at depth 4096".
+_DEPTH = re.compile(r"\bat depth (\d+)")
 
 
 class SkippedError(RooflineError):
@@ -133,6 +138,12 @@ def lengths(m: Any) -> tuple[float, float]:
     if m.isl is None or m.osl is None:
         raise SkippedError("the row states no lengths")
     return unstated.lengths(m)
+
+
+def past_of(m: Any) -> float:
+    """Return the tokens that the cache held before the prompt [tokens]."""
+    found = _DEPTH.search(m.notes or "")
+    return float(found[1]) if found else 0.0
 
 
 def batch_of(m: Any) -> float:

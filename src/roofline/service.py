@@ -152,8 +152,10 @@ def _served(
     record |= money_part(system, out, price, "usd_per_million_output_tokens", watts)
     tokens = {k: v for k, v in record.items() if k not in ("ttft_seconds",)}
     question = {"static_batch": "static", "saturated": "saturated"}.get(kind, "tpot")
-    record |= with_interval(tokens, interval(system, question))
-    first = with_interval({"ttft_seconds": found.ttft}, interval(system, "ttft"))
+    record |= with_interval(tokens, interval(system, question, service.busy))
+    # The first token of a batch is all prefill.
+    wait = interval(system, "static", 1.0) if kind == "static_batch" else interval(system, "ttft", service.busy)
+    first = with_interval({"ttft_seconds": found.ttft}, wait)
     return record | {k: v for k, v in first.items() if k != "confidence"}
 
 

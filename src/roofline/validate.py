@@ -127,7 +127,7 @@ def check(m: Measurement) -> Checked:
     if not (math.isfinite(p.value) and p.value > 0):
         return Checked(m, skipped="the prediction is not a finite positive number")
     questions, key = (SPATIAL_QUESTIONS, m.mode) if p.system.spatial else (QUESTIONS, kind_of(m))
-    found = p.served or interval(p.system, questions.get(key, "decode"))
+    found = p.served or interval(p.system, questions.get(key, "decode"), p.busy)
     if found is None:
         return Checked(m, p.value)
     low, high, confidence = found.low, found.high, found.confidence

@@ -33,6 +33,8 @@ class Service:
         Longest wait where the prompts of all users come at once [s].
     bunched : float
         Share of the prompts that come in such waves, 0 to 1.
+    busy : float
+        Share of the time that goes to prefills; 1 where requests wait for room.
     """
 
     ttft: float
@@ -44,6 +46,7 @@ class Service:
     queue: float = 0.0
     wave: float = 0.0
     bunched: float = 0.0
+    busy: float = 0.0
 
     @property
     def output_tokens_per_second(self) -> float:
@@ -150,7 +153,8 @@ def static_batch(
     step = mean_decode(system, together, isl, osl, speculation)
     # Waves need not be whole: a request that ends makes room for the next.
     wave, waves = prefill + max(0.0, osl - 1.0) * step, batch / together
-    return Service(prefill + 0.5 * (waves - 1.0) * wave, step, batch / (waves * wave), together, isl, osl)
+    busy = 1.0 if waves > 1.0 else prefill / wave
+    return Service(prefill + 0.5 * (waves - 1.0) * wave, step, batch / (waves * wave), together, isl, osl, busy=busy)
 
 
 def closed_loop(
@@ -179,7 +183,10 @@ def closed_loop(
     new = max(1.0, isl - past)
     prefill = serving.prefill_seconds(system, 1.0, new, past)
     # Attention-DP ranks prefill side by side.
-    work = admission.each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, n, osl)
+    together = serving.prefill_seconds(system, n, new, past)
+    first = admission.bunched(system, alike)
+    apart = admission.each_prefill(lambda k: serving.prefill_seconds(system, k, new, past), system, n, osl)
+    work = (1.0 - first) * apart + first * together / n
     step = mean_decode(system, n, isl, osl, speculation)
     if spill is not None and n > near:
         step += (mean_decode(spill, n, isl, osl, speculation) - step) * (n - near) / n
@@ -187,9 +194,8 @@ def closed_loop(
     cycle = n * work + steps * step
     busy = n * work / cycle
     # Prompts that come at once fill the steps of prefill, and wait for half of them.
-    wave = max(0.0, serving.prefill_seconds(system, n, new, past) - prefill)
+    wave = max(0.0, together - prefill)
     alone = min(0.5 * busy / max(1e-9, 1.0 - busy) * work, 0.5 * wave)
-    first = admission.bunched(system, alike)
     waited = (1.0 - first) * alone + first * 0.5 * wave
     # What a request does not wait for before its first token, of the prefills of a round, it waits for after it.
     tpot = step + max(0.0, n * work - prefill - waited) / steps
@@ -197,7 +203,8 @@ def closed_loop(
     ttft = prefill + admission.request_overhead(system, isl) + waited + (1.0 - first) * own_turn
     if users > limit:
         ttft += (users - limit) * cycle / n
-    return Service(ttft, tpot, n / cycle, n, isl, osl, alone, wave, first)
+        busy = 1.0
+    return Service(ttft, tpot, n / cycle, n, isl, osl, alone, wave, first, busy)
 
 
 def saturated(
@@ -214,4 +221,4 @@ def saturated(
     step = mean_decode(system, n, isl, osl, speculation)
     steps = max(1.0, osl - 1.0)
     cycle = work + steps * step
-    return Service(work / n, cycle / steps, n / cycle, n, isl, osl)
+    return Service(work / n, cycle / steps, n / cycle, n, isl, osl, busy=work / cycle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 #: Query rows that share a cache entry and fill a matrix unit's tile; below it decode attention wastes the unit.
 TILE_ROWS = 64
+#: Month that an engine without a date is of: that of the fit of the shipped constants.
+TODAY = "2026-11"
+#: Months in which what a new model's kernels lack falls to 1/e.
+TUNING_MONTHS = 6.0
+#: A new model is slower by so much before a warning says so.
+WORTH_SAYING = 1.05
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,15 @@ class Rates:
         The chip's measured fractions over its class defaults; unused by the ideal engine.
     engine : Engine
     deployment : Deployment
+    newness : float
+        Share that is left of what the engine's kernels lack on the day of a model's release: 1 then, 0 for an old one.
     """
 
     hardware: Hardware
     achieved: Achieved
     engine: Engine
     deployment: Deployment
+    newness: float = 0.0
 
     @property
     def ideal(self) -> bool:
@@ -144,6 +154,11 @@ class Rates:
         return dtypes.BYTES[dtype] < dtypes.BYTES["fp16"] and self.hardware.vendor in vendors
 
     @property
+    def slowness(self) -> float:
+        """Time of the kernels of this model over what they take once they are tuned for it."""
+        return 1.0 if self.ideal or self.engine.untuned is None else 1.0 + self.engine.untuned.value * self.newness
+
+    @property
     def attention_padding(self) -> float:
         """Pairs that a query of a prefill pays for beside those it attends to."""
         figure = self.achieved.attention_prefill_padding
@@ -237,3 +252,22 @@ def _by_unit(fractions: dict[str, Figure], unit: str) -> float:
         if name in fractions:
             return fractions[name].value
     return 0.5
+
+
+def newness(release: str | None, date: str) -> float:
+    """Return the share that is left, at an engine's date, of what its kernels lack when a model is released.
+
+    Parameters
+    ----------
+    release, date : str
+        YYYY (its middle), YYYY-MM or YYYY-MM-DD; a model without a release is an old one, an engine without a date is
+        today's.
+    """
+    if release is None:
+        return 0.0
+    return math.exp(-max(0.0, _months(date or TODAY) - _months(release)) / TUNING_MONTHS)
+
+
+def _months(date: str) -> float:
+    year, _, rest = date.partition("-")
+    return 12.0 * float(year) + (float(rest[:2]) if rest else 6.5)

@@ -12,7 +12,7 @@ from roofline.lower.cache import cache_entries
 from roofline.lower.collectives import collective
 from roofline.lower.cores import core_rows, heads_per_rank
 from roofline.lower.parameters import ffn_matrices, mixer_matrices
-from roofline.lower.table import OVERHEAD, Row, Table
+from roofline.lower.table import LINK, OVERHEAD, Row, Table
 from roofline.specs.layers import Gqa, Moe
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ PER_TOKEN: tuple[str, ...] = (
     "flops_group",
 )
 PER_TOKEN += ("bytes_token", "bytes_entry", "bytes_sequence", "bytes_sampled", "overhead_sequence", "log_miss")
+#: What of an operation is time.
+SECONDS: tuple[str, ...] = ("seconds_per_flop", "seconds_per_byte", "overhead", "overhead_sequence")
 #: How evenly prompts choose experts: 1 is an exponential spread of popularity, infinity none. A workload's property and
 #: not an engine's, so `ideal` has it too.
 ROUTING_SHAPE = 1.0
@@ -59,6 +61,8 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
         parts += _ffn_rows(ffn, model.d_model, rates, phase, layer, layers)
         rows += [*parts, *_small_rows(mixer, ffn, parts, model.d_model, rates, layer, layers)]
     rows += _ends(model, rates)
+    if rates.slowness > 1.0:
+        rows = [_slower(row, rates.slowness) for row in rows]
     if phase == "prefill":
         rows = [part for row in rows for part in _widened(row, rates)]
     if any(row.beside for row in rows):
@@ -70,6 +74,13 @@ def lower(model: Model, rates: Rates, phase: str) -> Table:
         host = rates.engine.prefill_launch.value * sum(row.count for row in rows if row.overhead > 0)
         rows.append(Row("launching beside", "once", OVERHEAD, overhead=host, beside=1.0))
     return Table(tuple(rows), float(rates.deployment.dp))
+
+
+def _slower(row: Row, factor: float) -> Row:
+    """Return an operation of kernels that nobody has tuned for this model yet; collectives are the same for all."""
+    if row.memory == LINK:
+        return row
+    return replace(row, **{name: factor * getattr(row, name) for name in SECONDS})
 
 
 def _widened(row: Row, rates: Rates) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roofline import serving
 from roofline.interval import interval
 from roofline.planning import launch
 from roofline.report.record import Record, clean, inputs, with_interval
@@ -68,9 +69,11 @@ def _record(role: str, option: Option, answer: Answer, goal: Goal) -> Record:
     record |= {"price_basis": price.basis, "price_date": price.date}
     record |= {"points": answer.points, "deployments": answer.deployments}
     times = {k: v for k, v in record.items() if k != "ttft_seconds"}
-    record |= with_interval(times, interval(system, "tpot"))
-    first_system = option.prefill.system if option.prefill else system
-    bounds = with_interval({"ttft_seconds": option.ttft}, interval(first_system, "ttft"))
+    first = option.prefill or option.decode
+    prefill = serving.prefill_seconds(first.system, 1.0, max(1.0, load.isl - load.past), load.past)
+    busy = min(1.0, option.carried * prefill / first.copies)
+    record |= with_interval(times, interval(system, "tpot", 0.0 if option.prefill else busy))
+    bounds = with_interval({"ttft_seconds": option.ttft}, interval(first.system, "ttft", busy))
     return record | {k: v for k, v in bounds.items() if k != "confidence"} | {"warnings": list(system.warnings)}
 
 

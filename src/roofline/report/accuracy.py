@@ -23,17 +23,18 @@ the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
-fit at all. Errors on left-out sources are those of an earlier fit, not repeated since.
+fit at all.
 
 Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit, in units of
-a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, and
-the four together. It is `calibrated` where chip and engine were fitted (the errors on left-out configurations, and on
-left-out sources of chips, engines and models that others measured as well; or those on left-out models for a model of a
-shape that no fit has seen), `transferred` where one of them was (those on left-out chips), and `spec-sheet` where
-neither was (the errors of the constants before any fit, or those on left-out chips if larger). Pages in no fit count as
-left-out sources. Below, each row is held against an interval made without its own configuration, chip, model or
-source. The last column is the median factor: half the rows have an interval narrower than x/÷ that. What a source alone
-tells of a chip or a model is held against the interval of a new chip or model.
+a scale that is the product of factors for the question, the chip, the engine, whether FFNs are dense or experts, the
+four together, and how much of a service's time goes to prefills. It is `calibrated` where chip and engine were fitted
+(the errors on left-out configurations, and on left-out sources of chips, engines and models that others measured as
+well; or those on left-out models for a model of a shape that no fit has seen), `transferred` where one of them was
+(those on left-out chips), and `spec-sheet` where neither was (the errors of the constants before any fit, or those on
+left-out chips if larger). Pages in no fit count as left-out sources. Below, each row is held against an interval made
+without its own configuration, chip, model or source. The last column is the median factor: half the rows have an
+interval narrower than x/÷ that. What a source alone tells of a chip or a model is held against the interval of a new
+chip or model.
 """
 #: Sources that are in no fit, by how their names begin, and what the page calls them.
 LATER = {
@@ -61,8 +62,9 @@ _LIMITS = """## What is not modelled
   profile for both.
 - **4-bit copies** of one model differ in what they quantise beside the experts; the rest is taken as it was shipped.
 - **Models in their first weeks** run slowly until their kernels are fused: Qwen3.5 on AMD's chips took twice as long in
-  SGLang 0.5.8 as three releases later. An engine's figures are those of models that it has known for a while. What the
-  same release gains on one generation of chips and not on another is told apart for SGLang on CDNA 3 alone.
+  SGLang 0.5.8 as three releases later. One curve that falls by e in six months stands for that (`untuned`), whatever
+  the model's kinship to older ones. What the same release gains on one generation of chips and not on another is told
+  apart for SGLang on CDNA 3 alone.
 - **Grouped expert kernels** are tuned for some shapes and not for others, and engines choose among them: one fraction
   for each format and class of chips stands for all. That is most of what is left of kernel-level prefill steps.
 - **AMD, Intel, Google, RDNA cards, Thor** are known from a few hundred rows that various people published
@@ -72,6 +74,9 @@ _LIMITS = """## What is not modelled
   is predicted as today's engine would run, and left out of every fit.
 - **Separate pools** take their routing, transfer overlap and admission from no model; what the first requests of a
   run wait for kernels to be compiled is in some published means of TTFT and not here.
+- **Closed loops faster than the bound** that no machine beats (some 65 rows: prompts that a prefix cache held, or wrong
+  labels) are predicted as they are labelled, and left out of every fit; so are all rows of a source on one chip, engine
+  and model where a fifth or more beat it.
 - **Speculation** is skipped where the source does not say how many tokens were drafted and accepted.
 - **Power limits**, thermal throttling and the clocks of a given rack.
 

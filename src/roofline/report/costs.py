@@ -59,7 +59,7 @@ def service_part(copies: Copies, load: Load) -> Record:
         "decode_chip_seconds": copy.decode.seconds * copy.system.deployment.chips,
         "promises_kept": copies.kept,
     }
-    record |= with_interval(record, interval(copy.system, "tpot"))
+    record |= with_interval(record, interval(copy.system, "tpot", service.busy))
     if copies.prefill is not None:
         record |= {"prefill_chips": reader.system.deployment.chips, "prefill_capacity_requests_per_second": 1 / reading}
     if load.rate is not None:
@@ -118,7 +118,8 @@ def money_part(copies: Copies, account: Account, load: Load, rules: Rules, price
         record |= {"residence_seconds": rules.residence, "hit_tier": system.hardware.memory[rules.hit_tier].name}
         record |= {"cache_residence_usd_per_million_tokens": held.residence}
         record |= {"cache_load_usd_per_million_tokens": held.load}
-    found = interval(system, "saturated" if rules.batch is None and rules.tpot is None else "tpot")
+    question = "saturated" if rules.batch is None and rules.tpot is None else "tpot"
+    found = interval(system, question, copies.decode.service.busy)
     for key in [key for key in record if "usd_per_million_" in key or key == "usd_per_request"]:
         if found is not None and record[key] is not None:
             record |= {f"{key}_low": record[key] * found.low, f"{key}_high": record[key] * found.high}

@@ -62,6 +62,9 @@ class Pace:
     """More of them in a recurrent layer: convolution, gates, norms."""
     launches_fp4: Number | None = None
     """More of them for each dense product in FP4: its input is quantised block by block, in a kernel of its own."""
+    untuned: Number | None = None
+    """What the kernels of a model take longer on the day of its release, as a share of what they take once their tiles,
+    fusions and backends are chosen for it; it fades by e in six months."""
     elementwise_passes: Number | None = None
     """Times the hidden state crosses memory per layer: norms, residuals, rotary, quantisation."""
     host_per_step: Seconds | None = None
