@@ -203,6 +203,10 @@ def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
     assert ages["2026-08"].rates.newness == pytest.approx(0.3679, abs=1e-4)  # exp(-6 / 6)
     assert ages["2026-11"].rates.newness == pytest.approx(0.2231, abs=1e-4)  # exp(-9 / 6)
     assert resolve(Request("h100", "llama-2-70b", "vllm@2026-02", chips=8)).rates.newness < 0.01
+    wafer = resolve(Request("wse3", "kimi-k3"))
+    assert wafer.rates.slowness == 1.0
+    assert not any("untuned" in warning for warning in wafer.warnings)
+    assert any("untuned" in warning for warning in resolve(Request("b200", "kimi-k3", chips=16)).warnings)
     # Alone it is longer by the engine's figure; collectives are the same for every model.
     new = ages["2026-02"]
     old = replace(new, rates=replace(new.rates, newness=0.0))

@@ -136,8 +136,8 @@ def deploy(request: Request, specs: Loaded, batch: float, context: float) -> Sys
     new = newness(specs.model.release, specs.names[2].partition("@")[2])
     rates = Rates(specs.hardware, specs.achieved, specs.engine, base, new)
     if rates.slowness > WORTH_SAYING:
-        faster = f"kernels tuned for it are taken to be {rates.slowness - 1.0:.0%} faster (engine.untuned)"
-        warnings.append(f"{specs.model.name} is of {specs.model.release}: {faster}")
+        slower = f"its kernels are taken to be {rates.slowness - 1.0:.0%} slower than tuned ones (engine.untuned)"
+        warnings.append(f"{specs.model.name} is of {specs.model.release}: {slower}")
     deployment = _shape(request, specs, rates, batch, context)
     return System(specs.names, specs.model, replace(rates, deployment=deployment), tuple(warnings))
 

@@ -155,8 +155,10 @@ class Rates:
 
     @property
     def slowness(self) -> float:
-        """Time of the kernels of this model over what they take once they are tuned for it."""
-        return 1.0 if self.ideal or self.engine.untuned is None else 1.0 + self.engine.untuned.value * self.newness
+        """Time of the kernels of this model over what they take once they are tuned for it; wafers have no such."""
+        if self.ideal or self.engine.untuned is None or self.hardware.execution == "spatial":
+            return 1.0
+        return 1.0 + self.engine.untuned.value * self.newness
 
     @property
     def attention_padding(self) -> float:
