@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roofline.interval import factors_of, per_busy
+from roofline.interval import factors_of, per_busy, question_of
 from roofline.validate import QUESTIONS
 
-#: Share of errors that a range holds; a little more where a chip or a model is new, whose rows err together.
+#: Share of errors that a range holds; a little more where rows err together: those of a new chip or model, and few.
 LEVEL, LEVEL_NEW = 0.9, 0.92
 #: How many rows pull a factor as hard as the penalty holds it at 1.
 PENALTY, FREE = 10.0, 0.1
@@ -33,8 +33,8 @@ PENALTY, FREE = 10.0, 0.1
 PARTS = 8
 #: Log errors below which a scale may not fall, and beyond which a row tells no more of it.
 LEAST, MOST = 0.01, 2.0
-#: A question needs so many rows for a range of its own, not that of all.
-ENOUGH = 30
+#: A question needs so many rows for a range of its own, not that of all; and so many not to be few.
+ENOUGH, MANY = 30, 100
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def question(self) -> str:
-        return QUESTIONS.get(self.kind, "decode")
+        return question_of(QUESTIONS.get(self.kind, "decode"), self.engine)
 
     @property
     def factors(self) -> list[str]:
@@ -124,8 +124,12 @@ def fitted(rows: Sequence[Row], by: str = "group", only: int | None = None) -> S
     errors = defaultdict(list)
     for row, error in zip(rows, every, strict=True):
         errors[row.question].append(error)
-    level = LEVEL if by == "group" else LEVEL_NEW
-    ranges = {q: shortest(found if len(found) >= ENOUGH else every, level) for q, found in errors.items()}
+
+    def range_of(found: list[float]) -> tuple[float, float]:
+        level = LEVEL if by == "group" and not ENOUGH <= len(found) < MANY else LEVEL_NEW
+        return shortest(found if len(found) >= ENOUGH else every, level)
+
+    ranges = {question: range_of(found) for question, found in errors.items()}
     mean, slopes = _solved(has, size, holds)
     scales = {name: math.exp(slopes[i] + (mean if name in questions else 0.0)) for name, i in names.items()}
     return Scales(scales, ranges)

@@ -218,6 +218,16 @@ def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
             assert row.seconds_per_byte == pytest.approx(tuned.seconds_per_byte * (1.0 + new.engine.untuned.value))
 
 
+def test_a_makers_four_bit_copy_keeps_the_rest_as_its_recipe_says() -> None:
+    # https://github.com/NVIDIA-NeMo/Nemotron/pull/257: 560e9 parameters are 1.1 TB in 16 bits, and 331 GB in the copy
+    # with its experts in FP4 and Mamba and shared experts in FP8; attention and embeddings in 16 bits are here in 8.
+    own = resolve(Request("b200", "nemotron-3-ultra-550b-a55b", weights="nvfp4", chips=8))
+    assert (own.deployment.weights, own.deployment.experts, own.deployment.embeddings) == ("fp8", "nvfp4", "bf16")
+    assert own.memory.weights_bytes == pytest.approx(331e9, rel=0.03)
+    plain = resolve(Request("b200", "nemotron-3-ultra-550b-a55b", chips=8)).deployment
+    assert (plain.weights, plain.experts) == ("bf16", "bf16")
+
+
 def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:
     # gpt-oss-120b by vLLM 0.18 at TP 2 and 64 users of 1,024 in and out: 14.83 ms a token on H100 and 14.42 on H200,
     # whose memory is 1.43 times as fast (InferenceX runs). Experts are 4-bit, and Hopper multiplies no such format.

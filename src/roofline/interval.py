@@ -60,6 +60,15 @@ ELSEWHERE = "elsewhere"
 POOLS = "pools"
 
 
+#: Engines that serve one user, whose steps have measurements of their own; steps of a server err as its TPOT does.
+OF_ONE_USER = ("llama.cpp", "ollama", "gpt-fast")
+
+
+def question_of(question: str, engine: str) -> str:
+    """Return the question whose errors a question to an engine has."""
+    return "tpot" if question == "decode" and engine not in OF_ONE_USER else question
+
+
 def familiarity(system: System) -> str:
     """Return whether the fit has seen the chip and the engine of a system, one of them, or neither."""
     table = _table()
@@ -132,6 +141,7 @@ def interval(system: System, question: str, busy: float = 0.0) -> Interval | Non
         return _spatial(system, question)
     tables, confidence = _table(), familiarity(system)
     engine = _engine(system)
+    question = question_of(question, engine)
     name = confidence
     if confidence == WORDS[0] and shape_of(system.model) not in tables["shapes"]:
         name = NEW_MODEL

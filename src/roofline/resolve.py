@@ -200,7 +200,7 @@ def _of_copy(specs: Loaded, weights: str | None, experts: str | None) -> tuple[s
     if weights is None:
         return rest, experts or shipped.experts or rest
     if experts is None and ((routed and weights in FOUR_BITS) or (narrow and dtypes.BYTES[weights] < 1.0)):
-        return rest, weights
+        return shipped.beside or rest, weights
     return weights, experts or weights
 
 

@@ -10,7 +10,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from roofline.errors import RooflineError
-from roofline.interval import interval
+from roofline.interval import OF_ONE_USER, interval
 from roofline.predict import predict
 from roofline.report.record import Record
 
@@ -69,7 +69,7 @@ def kind_of(m: Any) -> str:
     if m.mode in ("step_decode", "step_prefill"):
         part = "" if m.metric.startswith("latency") else ", its parts"
         return f"kernel-level {m.mode[5:]} step{part}"
-    if m.mode in ("decode_only", "prefill_only") and m.engine in ("llama.cpp", "ollama", "gpt-fast"):
+    if m.mode in ("decode_only", "prefill_only") and m.engine in OF_ONE_USER:
         return f"llama.cpp and gpt-fast {m.mode[:-5]}"
     if m.mode == "static_batch":
         return "static batch before 2024" if m.date[:4] < "2024" else "static batch, 2024 and later"

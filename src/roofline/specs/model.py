@@ -44,6 +44,8 @@ class Precision:
     """Embedding table and LM head, where they differ."""
     kv: str | None = None
     """KV cache, where the checkpoint prescribes one."""
+    beside: str | None = None
+    """What is beside the routed experts in the maker's own 4-bit copies, where that is not as shipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
