@@ -56,15 +56,23 @@ HARDLY = 0.03
 
 def read(path: str, known: dict[str, object]) -> list[Row]:
     """Return the rows of a file of residuals."""
-    found = []
-    for line in Path(path).read_text().splitlines():
-        _, kind, chip, _, model, name, error = json.loads(line)
-        if name in known:
-            m = known[name]
-            engine = unstated.engine(m)
-            group = str(group_of(m))
-            found.append(Row(kind, chip, engine, _ffn(model), shape_of(m), m.source, group, -error, predict(m).busy))
-    return found
+    lines = map(json.loads, Path(path).read_text().splitlines())
+    return [row_of(known[name], -error) for *_, name, error in lines if name in known]
+
+
+def row_of(m: object, error: float) -> Row:
+    """Return a measured row with ln(measured / predicted) of its time."""
+    return Row(
+        kind_of(m),
+        m.hardware,
+        unstated.engine(m),
+        _ffn(m.model),
+        shape_of(m),
+        m.source,
+        str(group_of(m)),
+        error,
+        predict(m).busy,
+    )
 
 
 def _ffn(model: str) -> str:
@@ -108,21 +116,7 @@ def words(left_out: dict[str, list[Row]], what: str) -> list[str]:
 def predicted(found: list) -> list[Row]:
     """Return rows with the errors of the constants that are in force."""
     kept, _ = calibrate.usable(found)
-    errors = [calibrate.log_error(m) for m in kept]
-    return [
-        Row(
-            kind_of(m),
-            m.hardware,
-            unstated.engine(m),
-            _ffn(m.model),
-            shape_of(m),
-            m.source,
-            str(group_of(m)),
-            -e,
-            predict(m).busy,
-        )
-        for m, e in zip(kept, errors, strict=True)
-    ]
+    return [row_of(m, -calibrate.log_error(m)) for m in kept]
 
 
 def wider(*found: Scales) -> Scales:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roofline import serving
+from roofline import catalog, serving
 from roofline.errors import RooflineError
 from roofline.lower.table import LINK
 from roofline.measurements import Measurement, read_csv
@@ -193,7 +193,7 @@ def test_a_prompt_after_a_cached_one_attends_to_it_too(tmp_path: Path) -> None:
     assert 0.5 * first < deep < 0.95 * first
 
 
-def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
+def test_kernels_of_a_new_model_are_tuned_with_time(tmp_path: Path) -> None:
     ages = {
         date: resolve(Request("mi355x", "qwen3.5-397b-a17b", f"vllm@{date}", chips=8))
         for date in ("2026-02", "2026-08", "2026-11")
@@ -207,6 +207,11 @@ def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
     assert wafer.rates.slowness == 1.0
     assert not any("untuned" in warning for warning in wafer.warnings)
     assert any("untuned" in warning for warning in resolve(Request("b200", "kimi-k3", chips=16)).warnings)
+    spring = tmp_path / "spring.toml"
+    text = catalog.read_text(catalog.find("models", "kimi-k3"))
+    spring.write_text(text.replace('release = "2026-07"', 'release = "spring"'))
+    with pytest.raises(RooflineError, match=r"spring\.toml: release: 'spring' is no month; write YYYY or YYYY-MM"):
+        resolve(Request("b200", str(spring), chips=16))
     # Alone it is longer by the engine's figure; collectives are the same for every model.
     new = ages["2026-02"]
     old = replace(new, rates=replace(new.rates, newness=0.0))
@@ -220,7 +225,7 @@ def test_kernels_of_a_new_model_are_tuned_with_time() -> None:
 
 def test_a_makers_four_bit_copy_keeps_the_rest_as_its_recipe_says() -> None:
     # https://github.com/NVIDIA-NeMo/Nemotron/pull/257: 560e9 parameters are 1.1 TB in 16 bits, and 331 GB in the copy
-    # with its experts in FP4 and Mamba and shared experts in FP8; attention and embeddings in 16 bits are here in 8.
+    # with its experts in FP4 and Mamba and shared experts in FP8; attention, in 16 bits, is here in 8.
     own = resolve(Request("b200", "nemotron-3-ultra-550b-a55b", weights="nvfp4", chips=8))
     assert (own.deployment.weights, own.deployment.experts, own.deployment.embeddings) == ("fp8", "nvfp4", "bf16")
     assert own.memory.weights_bytes == pytest.approx(331e9, rel=0.03)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from roofline import catalog, dtypes, overrides
 from roofline.errors import RooflineError
-from roofline.lower.rates import WORTH_SAYING, Rates, newness
+from roofline.lower.rates import Rates, newness
 from roofline.memory import chips_needed, context_parallel_limit, indivisible, tp_degrees
 from roofline.specs.deployment import Deployment
 from roofline.specs.engine import Engine
@@ -124,6 +124,10 @@ def resolve(request: Request, batch: float = 1.0, context: float = 8192.0) -> Sy
 @lru_cache(maxsize=1024)
 def _resolve(request: Request, specs: Loaded, batch: float, context: float) -> System:
     return deploy(request, specs, batch, context)
+
+
+#: A new model is slower by so much before a warning says so.
+WORTH_SAYING = 1.05
 
 
 def deploy(request: Request, specs: Loaded, batch: float, context: float) -> System:

@@ -161,6 +161,8 @@ def model_from_table(raw: dict[str, Any], where: str) -> Model:
     spec = build(Model, raw, where)
     if not spec.source:
         raise RooflineError(f'{where}: source: missing; write `source = "..."` at the top of the file')
+    if spec.release and not re.fullmatch(r"[0-9]{4}(-(0[1-9]|1[0-2]))?", spec.release):
+        raise RooflineError(f"{where}: release: {spec.release!r} is no month; write YYYY or YYYY-MM")
     for part, dtype in vars(spec.precision).items():
         if dtype is not None:
             normalise(dtype, f"{where}: precision.{part}")

@@ -70,7 +70,8 @@ _OPTIONS = (
         "--weights",
         {
             "help": "Format of the weights (bf16, fp8, nvfp4, int4, q4_k_m ...); by default as shipped. nvfp4 and "
-            "mxfp4 of a model with experts are those of its 4-bit copies: experts alone, the rest as shipped."
+            "mxfp4 of a model with experts are those of its 4-bit copies: experts alone, the rest as shipped or as its "
+            "maker's copy has it."
         },
     ),
     ("--experts", {"help": "Format of routed experts; by default that of the weights."}),

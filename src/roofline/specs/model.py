@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -140,8 +139,6 @@ class Model(Sourced):
 
     def __post_init__(self) -> None:
         """Check what only the whole can be checked for."""
-        if self.release is not None and not re.fullmatch(r"[0-9]{4}(-(0[1-9]|1[0-2]))?", self.release):
-            raise ValueError(f"release {self.release!r}: write YYYY or YYYY-MM")
         if self.status == "closed_estimate":
             if self.scenario is None:
                 raise ValueError("a closed model needs a [scenario]")
