@@ -5,12 +5,12 @@
 The files are those of the folder that ``bench/fit_constants.py --held-out`` wrote:
 log errors on configurations, and on whole chips, models and sources, that were left out of the fit.
 
-How wide an interval is follows from factors of question, chip, engine and kind of FFN (``bench/scales.py``), fitted to
+How wide an interval is follows from factors of question, chip, engine, FFN and width (``bench/scales.py``), fitted to
 such errors. Where chip and engine were fitted they are those on left-out configurations and sources; where only the
 model was not, those on left-out models; where the chip or the engine was not, those on left-out chips. Where neither
 was, they are those of the constants before any fit, and no narrower than those on left-out chips. Files of
 measurements/ that are in no fit count as left-out sources.
-Separate pools, and engines on another vendor's chips than those they were fitted on, take part in no fit, so that
+Separate pools, and engines on another family of chips than those they were fitted on, take part in no fit, so that
 today's constants have not seen them either.
 
 Whether the intervals hold is measured on rows that neither the fit nor the interval has seen: the groups of rows are
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 from fit_constants import ALSO, excluded, group_of, measured, sample, shape_of  # noqa: E402 (it chooses the priors, which the others must see)
 from roofline import calibrate, catalog, unstated  # noqa: E402
-from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind  # noqa: E402
+from roofline.interval import ELSEWHERE, NEW_MODEL, POOLS, WORDS, ffn_kind, width_of  # noqa: E402
 from roofline.measurements import read_csv  # noqa: E402
 from roofline.predict import predict  # noqa: E402
 from roofline.validate import QUESTIONS, SPATIAL_QUESTIONS, kind_of  # noqa: E402
@@ -49,7 +49,7 @@ NEW = {NEW_MODEL: "model", WORDS[1]: "chip"}
 KNOWN = 8
 #: How many factors a scale has where not both chip and engine are known (all but that of the four together), and where
 #: neither is (only the question).
-APART, UNKNOWN = 4, 1
+APART, UNKNOWN = 5, 1
 #: A factor nearer to 1 is not worth telling.
 HARDLY = 0.03
 
@@ -62,6 +62,7 @@ def read(path: str, known: dict[str, object]) -> list[Row]:
 
 def row_of(m: object, error: float) -> Row:
     """Return a measured row with ln(measured / predicted) of its time."""
+    p = predict(m)
     return Row(
         kind_of(m),
         m.hardware,
@@ -71,7 +72,8 @@ def row_of(m: object, error: float) -> Row:
         m.source,
         str(group_of(m)),
         error,
-        predict(m).busy,
+        width_of(p.system),
+        p.busy,
     )
 
 
@@ -136,12 +138,17 @@ def later() -> list:
 
 
 def dates_of(rows: list) -> dict[str, list[str]]:
-    """Return the dates of the rows that a fit may see, by engine and vendor of the chip."""
+    """Return the dates of the rows that a fit may see, by engine and family of chips."""
     found: dict[str, list[str]] = defaultdict(list)
     for m in rows:
         if not excluded(m) and m.date:
-            found[f"{unstated.engine(m)} {catalog.hardware(m.hardware).vendor}"].append(m.date[:7])
+            found[port_of(unstated.engine(m), m.hardware)].append(m.date[:7])
     return found
+
+
+def port_of(engine: str, chip: str) -> str:
+    """Return an engine and the family of a chip."""
+    return f"{engine} {catalog.chip_family(catalog.hardware(chip).hardware_class)}"
 
 
 def coverage(
@@ -233,15 +240,18 @@ def main() -> None:
     prior = predicted(sample([m for m in every if not excluded(m)], 3))
     shipped_constants()
     pools = [row for row in predicted([m for m in every if m.mode == "disagg"]) if "pools" in row.kind]
-    young = predicted([m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)])
-
-    left_out[LATER] = predicted([m for m in later() if not excluded(m)])
-    found = by_word(left_out)
     rows = left_out["configurations"]
     chips, engines = Counter(row.chip for row in rows), Counter(row.engine for row in rows)
     shapes = Counter(row.model for row in rows)
-    ports = Counter(f"{row.engine} {catalog.hardware(row.chip).vendor}" for row in rows if engines[row.engine] >= KNOWN)
+    ports = {port_of(row.engine, row.chip) for row in rows if engines[row.engine] >= KNOWN}
     since = {port: min(dates) for port, dates in dates_of(every).items() if port in ports}
+
+    new = [m for m in later() if not excluded(m)]
+    strange = [m for m in new if engines[e := unstated.engine(m)] >= KNOWN and port_of(e, m.hardware) not in ports]
+    early = [m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)]
+    young = predicted(early + strange)
+    left_out[LATER] = predicted([m for m in new if m not in strange])
+    found = by_word(left_out)
     calibrated, transferred = fitted(found[WORDS[0]]), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
     unknown = [fitted(these, "chip", UNKNOWN) for these in (prior, left_out["chips"])]
     tables = {
@@ -259,7 +269,7 @@ def main() -> None:
         f"engines = {json.dumps(sorted(name for name, n in engines.items() if n >= KNOWN))}",
         f"shapes = {json.dumps(sorted(name for name, n in shapes.items() if n >= KNOWN))}",
         "",
-        "[since]  # the earliest of an engine on chips of a vendor that a fit has seen",
+        "[since]  # the earliest of an engine on a family of chips that a fit has seen",
         *(f'"{port}" = "{date}"' for port, date in sorted(since.items())),
         "",
         "[spatial]",

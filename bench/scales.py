@@ -1,10 +1,10 @@
 """How wide intervals must be: a scale for each prediction, and the range of scales that errors keep to.
 
-The scale is a product of factors: the question, the chip, the engine, the kind of FFN, the four together, and one to
-the power of the share of a service's time that goes to prefills. It is fitted to absolute log errors as the mean of a
-gamma distribution with a log link [1]_, its factors drawn towards 1 by a penalty, so that few rows move a factor
-little. The range of errors over scales is that of split conformal prediction, normalised [2]_; a row's scale comes from
-a fit without its own group, because what the interval is for is new as well.
+The scale is a product of factors: the question, the chip, the engine, the kind of FFN, the width of weights by
+question, the first four together, and one to the power of the share of a service's time that goes to prefills. It is
+fitted to absolute log errors as the mean of a gamma distribution with a log link [1]_, its factors drawn towards 1 by a
+penalty, so that few rows move a factor little. The range of errors over scales is that of split conformal prediction,
+normalised [2]_; a row's scale comes from a fit without its own group, because what the interval is for is new as well.
 
 References
 ----------
@@ -26,7 +26,7 @@ from roofline.interval import factors_of, per_busy, question_of
 from roofline.validate import QUESTIONS
 
 #: Share of errors that a range holds; a little more where rows err together: those of a new chip or model, and few.
-LEVEL, LEVEL_NEW = 0.9, 0.92
+LEVEL, LEVEL_NEW = 0.9, 0.93
 #: How many rows pull a factor as hard as the penalty holds it at 1.
 PENALTY, FREE = 10.0, 0.1
 #: Parts of the groups that are left out in turn.
@@ -49,6 +49,7 @@ class Row:
     source: str
     group: str  # its configuration
     error: float
+    width: str  # of its weights
     busy: float = 0.0  # share of the service's time that goes to prefills
 
     @property
@@ -57,7 +58,7 @@ class Row:
 
     @property
     def factors(self) -> list[str]:
-        return factors_of(self.question, self.chip, self.engine, self.ffn)
+        return factors_of(self.question, self.chip, self.engine, self.ffn, self.width)
 
 
 @dataclass(frozen=True)

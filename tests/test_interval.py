@@ -7,6 +7,7 @@ import importlib
 import math
 import random
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,9 @@ def test_an_interval_is_the_range_of_its_table_times_the_scale_of_its_factors() 
     table = tomllib.loads(catalog.read_text(catalog.shipped_folder() / "calibration" / "intervals.toml"))
     found = interval(system("h100", "llama-3.3-70b", "vllm"), "tpot")
     assert found is not None
-    names = ["tpot", "h100", "vllm", "dense", "tpot h100 vllm dense"]
-    assert factors_of("tpot", "h100", "vllm", "dense") == names
+    # Llama 3.3 70B is shipped in BF16.
+    names = ["tpot", "h100", "vllm", "dense", "tpot 16-bit", "tpot h100 vllm dense"]
+    assert factors_of("tpot", "h100", "vllm", "dense", "16-bit") == names
     scale = math.prod(table["calibrated"]["scale"].get(name, 1.0) for name in names)
     low, high = table["calibrated"]["range"]["tpot"]
     assert (found.low, found.high) == pytest.approx((math.exp(low * scale), math.exp(high * scale)))
@@ -90,6 +92,23 @@ def test_an_engine_that_is_new_to_a_vendor_has_the_table_of_ports(engine: str) -
     assert ported.high > 2.0 * usual.high
 
 
+def test_one_port_of_an_engine_serves_a_family_of_chips_and_not_a_vendor() -> None:
+    families = {
+        "h100": "nvidia",
+        "rtx4090": "nvidia",
+        "mi300x": "amd-cdna3",
+        "mi355x": "amd-cdna3",
+        "radeon-r9700": "amd-rdna",
+        "arc-pro-b60": "intel-xe",
+        "gaudi3": "intel-gaudi",
+    }
+    assert {name: catalog.chip_family(catalog.hardware(name).hardware_class) for name in families} == families
+    # vLLM was fitted on Intel's Arc cards; GLM-4.7 on Gaudi 3 took 2.8 times as long as predicted from them.
+    arc, gaudi = (interval(system(hw, "llama-3.1-8b", "vllm", 1), "tpot") for hw in ("arc-pro-b60", "gaudi3"))
+    assert arc is not None and gaudi is not None
+    assert gaudi.high > max(2.0 * arc.high, 2.8)
+
+
 @pytest.fixture
 def scales(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "bench"))
@@ -99,7 +118,7 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> Any:
 def _rows(scales: Any, draw: random.Random, sizes: dict[str, float], n: int) -> list[Any]:
     kind = "TPOT under concurrency"
     return [
-        scales.Row(kind, chip, "vllm", "dense", "shape", "source", f"{chip} {i}", draw.gauss(0.0, size))
+        scales.Row(kind, chip, "vllm", "dense", "shape", "source", f"{chip} {i}", draw.gauss(0.0, size), "8-bit")
         for chip, size in sizes.items()
         for i in range(n)
     ]
@@ -125,7 +144,7 @@ def test_a_range_is_wider_where_errors_grow_with_the_share_of_prefills(scales: A
     # Errors four times as wide on a machine that does nothing but prefill: the factor is 4, the width at half of it 2.
     draw = random.Random(2)
     rows = [
-        scales.Row("TTFT under concurrency", "h100", "vllm", "dense", "shape", "source", str(i), error, busy)
+        scales.Row("TTFT under concurrency", "h100", "vllm", "dense", "shape", "source", str(i), error, "8-bit", busy)
         for i in range(2000)
         for busy in (draw.random(),)
         for error in (draw.gauss(0.0, 0.05 * 4.0**busy),)
@@ -133,7 +152,7 @@ def test_a_range_is_wider_where_errors_grow_with_the_share_of_prefills(scales: A
     made = scales.fitted(rows)
     widths = []
     for busy in (0.0, 0.5):
-        low, high = made.bounds(scales.Row(*("TTFT under concurrency", "h100", "vllm", "dense", "", "", "", 0.0, busy)))
+        low, high = made.bounds(replace(rows[0], busy=busy))
         widths.append(math.log(high / low))
     assert widths[1] / widths[0] == pytest.approx(2.0, rel=0.1)
 

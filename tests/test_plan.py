@@ -41,6 +41,13 @@ def test_the_space_is_whole() -> None:
     assert len({(s.deployment, s.names) for s in found}) == len(found)
 
 
+def test_no_engine_makes_a_checkpoint_wider() -> None:
+    # gpt-oss is shipped in four bits: --quantization fp8 has nothing to load. What is shipped in 16 may be narrowed.
+    for model, formats in (("gpt-oss-120b", {"bf16"}), ("llama-3.3-70b", {"bf16", "fp8"})):
+        found = space.systems(Space(("mi325x",), (model,), ("vllm",), tp=(1,), pp=(1,)), 2048.0)
+        assert {system.deployment.weights for system in found} == formats
+
+
 def test_experts_and_copies_of_kv_heads_are_split() -> None:
     where = Space(("b200",), ("gpt-oss-120b",), engines=("vllm",), pp=(1,), most_chips=8)
     found = [s.deployment for s in space.systems(where, 4096.0)]

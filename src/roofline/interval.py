@@ -1,12 +1,12 @@
 """How wrong a prediction may be: a 90 % interval from errors on rows that no fit had seen.
 
 Normalised split-conformal prediction [1]_: a prediction has a scale, the product of factors of its question, chip,
-engine and kind of FFN, and of how much of a service's time goes to prefills, fitted to the size of such errors; nine
-in ten of them lay within a range of scales. Experts have a factor of their own because routing and their small
-matrices are what a step is least sure of. Each degree of familiarity has its own table: chip and engine fitted, a model
-whose shape no fit has seen, only chip or engine fitted, neither. The tables are in calibration/intervals.toml, written
-by ``bench/make_intervals.py``; whether they hold, on rows that neither fit nor interval has seen, is in
-docs/accuracy.md.
+engine, kind of FFN and width of weights, and of how much of a service's time goes to prefills, fitted to the size of
+such errors; nine in ten of them lay within a range of scales. Experts have a factor of their own because routing and
+their small matrices are what a step is least sure of. Each degree of familiarity has its own table: chip and engine
+fitted, a model whose shape no fit has seen, only chip or engine fitted, neither. The tables are in
+calibration/intervals.toml, written by ``bench/make_intervals.py``; whether they hold, on rows that neither fit nor
+interval has seen, is in docs/accuracy.md.
 
 References
 ----------
@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from roofline import catalog
+from roofline.dtypes import BYTES
 
 if TYPE_CHECKING:
     from roofline.specs.model import Model
@@ -54,7 +55,7 @@ def _table() -> dict[str, Any]:
 WORDS = ("calibrated", "transferred", "spec-sheet")
 #: The table of fitted chips and engines for a model of another shape than those fitted.
 NEW_MODEL = "new-model"
-#: The table of an engine on chips of a vendor that it was not fitted on, or not as early: young ports are slow.
+#: The table of an engine on a family of chips that it was not fitted on, or not as early: young ports are slow.
 ELSEWHERE = "elsewhere"
 #: The table of separate pools, which are in no fit.
 POOLS = "pools"
@@ -81,9 +82,11 @@ def _engine(system: System) -> str:
 
 
 def _is_young(system: System) -> bool:
-    """Return whether an engine on chips of a vendor is older than any such that a fit has seen, or was never seen."""
+    """Return whether a fitted engine was never seen on a family of chips, or is older there than any that was."""
     engine, _, date = system.names[2].partition("@")
-    since = _table()["since"].get(f"{engine} {system.hardware.vendor}")
+    if engine not in _table()["engines"]:
+        return False
+    since = _table()["since"].get(f"{engine} {catalog.chip_family(system.hardware.hardware_class)}")
     return since is None or "" < date < since
 
 
@@ -103,9 +106,15 @@ def per_busy(question: str) -> str:
     return f"{question} busy"
 
 
-def factors_of(question: str, chip: str, engine: str, ffn: str) -> list[str]:
+def width_of(system: System) -> str:
+    """Return the width of the format that most weights are in: experts, where there are any."""
+    size = BYTES[system.deployment.experts]
+    return "16-bit" if size > 1.5 else "8-bit" if size > 0.8 else "4-bit"
+
+
+def factors_of(question: str, chip: str, engine: str, ffn: str, width: str) -> list[str]:
     """Return the names of the factors of a scale."""
-    return [question, chip, engine, ffn, f"{question} {chip} {engine} {ffn}"]
+    return [question, chip, engine, ffn, f"{question} {width}", f"{question} {chip} {engine} {ffn}"]
 
 
 def _spatial(system: System, question: str) -> Interval:
@@ -150,7 +159,7 @@ def interval(system: System, question: str, busy: float = 0.0) -> Interval | Non
     elif question in tables[ELSEWHERE]["range"] and _is_young(system):
         name = ELSEWHERE
     table = tables[name]
-    names = factors_of(question, system.names[0], engine, ffn_kind(system.model))
+    names = factors_of(question, system.names[0], engine, ffn_kind(system.model), width_of(system))
     scale = math.prod(table["scale"].get(factor, 1.0) for factor in names)
     scale *= table["scale"].get(per_busy(question), 1.0) ** busy
     low, high = table["range"][question]

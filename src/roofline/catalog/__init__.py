@@ -7,6 +7,7 @@ with hardware/, models/, engines/, workloads/ inside), the platform's config fol
 from roofline.catalog.load import (
     at_date,
     build,
+    chip_family,
     class_defaults,
     engine,
     engine_from_table,
@@ -40,6 +41,7 @@ __all__ = [
     "aliases",
     "at_date",
     "build",
+    "chip_family",
     "class_defaults",
     "engine",
     "engine_from_table",

@@ -103,6 +103,12 @@ def class_defaults(name: str) -> Achieved:
     return merge_achieved(own, class_defaults(spec.parent)) if spec.parent else own
 
 
+def chip_family(hardware_class: str) -> str:
+    """Return the widest class that a class is of, that of all chips aside: one port of an engine serves its chips."""
+    parent = spec_table(_class_file(hardware_class)).get("parent")
+    return chip_family(parent) if parent and parent != "generic" else hardware_class
+
+
 def _class_file(name: str, where: str = "") -> Path:
     """Return the file of a hardware class."""
     places = [folder / "hardware" / "classes" for _, folder in folders()]

@@ -80,7 +80,8 @@ def systems(space: Space, context: float) -> Iterator[System]:
             hardware = load(chip, model, None, space.sets).hardware
             for engine in space.engines or engines(hardware):
                 seen: set[Deployment] = set()
-                for weights, kv in _formats(space, hardware):
+                shipped = resolve(Request(chip, model, engine, chips=1, set=space.sets))
+                for weights, kv in _formats(space, hardware, shipped):
                     base = resolve(Request(chip, model, engine, chips=1, weights=weights, kv=kv, set=space.sets))
                     for deployment in _shapes(space, base, context):
                         if deployment not in seen and (not space.sizes or deployment.chips in space.sizes):
@@ -90,12 +91,13 @@ def systems(space: Space, context: float) -> Iterator[System]:
                                 yield system
 
 
-def _formats(space: Space, hardware: Hardware) -> list[tuple[str | None, str | None]]:
-    """Return (weights, KV) formats to try; None is what the checkpoint ships."""
+def _formats(space: Space, hardware: Hardware, shipped: System) -> list[tuple[str | None, str | None]]:
+    """Return (weights, KV) formats to try; None is what the checkpoint ships, which no engine makes wider."""
     if hardware.execution == "spatial":
         return [(w, k) for w in space.weights or (None,) for k in space.kv or (None,)]
     fp8 = (None, "fp8") if "fp8" in hardware.peak else (None,)
-    return [(w, k) for w in space.weights or fp8 for k in space.kv or fp8]
+    narrow = dtypes.BYTES[shipped.deployment.experts] < dtypes.BYTES["fp8"]
+    return [(w, k) for w in space.weights or (fp8[:1] if narrow else fp8) for k in space.kv or fp8]
 
 
 def _shapes(space: Space, base: System, context: float) -> Iterator[Deployment]:
