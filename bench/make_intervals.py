@@ -246,11 +246,16 @@ def main() -> None:
     ports = {port_of(row.engine, row.chip) for row in rows if engines[row.engine] >= KNOWN}
     since = {port: min(dates) for port, dates in dates_of(every).items() if port in ports}
 
+    def is_strange(m: object) -> bool:
+        """Return whether a known engine ran on a family of chips that it is not known on."""
+        engine = unstated.engine(m)
+        return engines[engine] >= KNOWN and port_of(engine, m.hardware) not in ports
+
     new = [m for m in later() if not excluded(m)]
-    strange = [m for m in new if engines[e := unstated.engine(m)] >= KNOWN and port_of(e, m.hardware) not in ports]
+    strange = {m.id for m in new if is_strange(m)}
     early = [m for m in every if m.mode != "disagg" and m.spec_decode == "false" and excluded(m)]
-    young = predicted(early + strange)
-    left_out[LATER] = predicted([m for m in new if m not in strange])
+    young = predicted(early + [m for m in new if m.id in strange])
+    left_out[LATER] = predicted([m for m in new if m.id not in strange])
     found = by_word(left_out)
     calibrated, transferred = fitted(found[WORDS[0]]), fitted(found[WORDS[1]], NEW[WORDS[1]], APART)
     unknown = [fitted(these, "chip", UNKNOWN) for these in (prior, left_out["chips"])]

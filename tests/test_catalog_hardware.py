@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from roofline import catalog
+from roofline.errors import RooflineError
 from roofline.specs.figure import Kind
 from roofline.specs.hardware import Achieved, Hardware, HardwareClass
 from roofline.specs.validate import validate
@@ -170,3 +171,18 @@ def test_every_chain_of_classes_ends_at_generic() -> None:
     parents = {name: table(FOLDER / "classes" / f"{name}.toml").get("parent") for name in CLASSES}
     assert [name for name, parent in parents.items() if parent is None] == ["generic"]
     assert set(parents.values()) - {None} <= set(CLASSES)
+
+
+def test_what_derives_from_itself_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A user's file takes the place of a shipped one of its name: "vllm, but faster" has another name than vllm.
+    body = 'source = "mine"\nchecked = "2026-11-28"\nkind = "estimate"\n'
+    classes = (("hardware/classes", "a", "b"), ("hardware/classes", "b", "a"))
+    for place, name, parent in (*classes, ("engines", "vllm", "vllm")):
+        file = tmp_path / place / f"{name}.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'name = "{name}"\nparent = "{parent}"\n{body}')
+    monkeypatch.setenv("ROOFLINE_PATH", str(tmp_path))
+    with pytest.raises(RooflineError, match=r"b\.toml: parent: 'a' derives from this very file; name another"):
+        catalog.class_defaults("a")
+    with pytest.raises(RooflineError, match=r"vllm\.toml: parent: 'vllm' derives from this very file"):
+        catalog.engine("vllm")

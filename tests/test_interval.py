@@ -85,7 +85,7 @@ def test_a_service_that_prefills_much_is_less_sure() -> None:
 
 
 @pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm@2024-10"])
-def test_an_engine_that_is_new_to_a_vendor_has_the_table_of_ports(engine: str) -> None:
+def test_an_engine_that_is_new_to_a_family_has_the_table_of_ports(engine: str) -> None:
     # TensorRT-LLM was never seen on AMD, vLLM only from 2025 on: its port of 2024 ran up to five times slower.
     ported, usual = (interval(system("mi300x", "llama-3.3-70b", e), "static") for e in (engine, "vllm"))
     assert ported is not None and usual is not None

@@ -13,6 +13,7 @@ from roofline.errors import RooflineError, suggest
 from roofline.specs.figure import Figure, sourced
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from roofline.specs.engine import Engine
@@ -97,7 +98,7 @@ def class_defaults(name: str) -> Achieved:
     """
     from roofline.specs.hardware import HardwareClass
 
-    path = _class_file(name)
+    path = _ancestors(_class_file(name), _class_file)[0]
     spec = build(HardwareClass, spec_table(path), str(path))
     own = _with_sources(spec)
     return merge_achieved(own, class_defaults(spec.parent)) if spec.parent else own
@@ -105,8 +106,19 @@ def class_defaults(name: str) -> Achieved:
 
 def chip_family(hardware_class: str) -> str:
     """Return the widest class that a class is of, that of all chips aside: one port of an engine serves its chips."""
-    parent = spec_table(_class_file(hardware_class)).get("parent")
-    return chip_family(parent) if parent and parent != "generic" else hardware_class
+    names = [path.stem for path in _ancestors(_class_file(hardware_class), _class_file)]
+    return next(name for name in reversed(names) if name != "generic" or len(names) == 1)
+
+
+def _ancestors(path: Path, named: Callable[[str], Path]) -> list[Path]:
+    """Return the file of a class or an engine and those that it derives from, nearest first."""
+    found = [path]
+    while parent := file_table(found[-1]).get("parent"):
+        above = named(str(parent).partition("@")[0])
+        if above in found:
+            raise RooflineError(f"{found[-1]}: parent: {parent!r} derives from this very file; name another")
+        found.append(above)
+    return found
 
 
 def _class_file(name: str, where: str = "") -> Path:
@@ -187,6 +199,7 @@ def engine(name: str) -> Engine:
     """
     plain, _, date = name.partition("@")
     path = find("engines", plain)
+    _ancestors(path, lambda parent: find("engines", parent))
     # A parent's file may change by itself: only what a file says is kept.
     spec = _inherited(_engine(path, stamp(path)))
     return at_date(spec, date) if date else spec
