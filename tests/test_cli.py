@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from roofline.report.words import rate, seconds
+
 RUN = [sys.executable, "-c", "from roofline.cli.main import run; run()"]
 
 
@@ -60,6 +62,24 @@ def test_json_is_flat_finite_and_echoes_its_inputs() -> None:
             assert not isinstance(value, dict)
 
 
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        (["decode", "--hw", "h100,b200"], ["tokens_per_second_per_user"]),
+        (["prefill", "--hw", "h100,b200", "--isl", "2k"], ["ttft_seconds"]),
+        (["serve", "--hw", "h100,gaudi3", "--concurrency", "8"], ["ttft_seconds", "tpot_seconds"]),
+    ],
+)
+def test_tables_tell_how_wrong_a_point_may_be(command: list[str], keys: list[str]) -> None:
+    command = [*command, "--model", "llama-3.1-8b"]
+    page = roofline(*command).stdout
+    for record in json.loads(roofline(*command, "--format", "json").stdout):
+        assert record["confidence"] in page
+        for key in keys:
+            show = rate if key.startswith("tokens") else seconds
+            assert f"{show(record[key + '_low'])} to {show(record[key + '_high'])}" in page
+
+
 def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     args = ["decode", "--hw", "h100", "--model", "llama-3.1-8b", "--batch", "1,2,4..16"]
     records = json.loads(roofline(*args, "--format", "json").stdout)
@@ -74,6 +94,14 @@ def test_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     binary = subprocess.run([*RUN, *args, "--format", "parquet"], capture_output=True, check=True).stdout
     table = pq.read_table(io.BytesIO(binary))
     assert table["step_seconds"].to_pylist() == [r["step_seconds"] for r in records]
+
+
+def test_every_attention_rank_decodes_as_many_as_an_engine_does() -> None:
+    # vLLM decodes 1,024 sequences at most, and each of 160 ranks is an engine of its own.
+    where = ["decode", "--hw", "ascend-910c", "--model", "deepseek-r1", "--weights", "int8", "--engine", "vllm"]
+    shape = ["--chips", "160", "--tp", "1", "--dp", "160", "--ep", "160", "--context", "512", "--format", "json"]
+    record = json.loads(roofline(*where, *shape).stdout)[0]
+    assert record["users"] > record["max_batch"] == 160 * 1024
 
 
 def test_what_does_not_fit_gets_no_throughput() -> None:

@@ -90,6 +90,8 @@ def test_an_engine_that_is_new_to_a_family_has_the_table_of_ports(engine: str) -
     ported, usual = (interval(system("mi300x", "llama-3.3-70b", e), "static") for e in (engine, "vllm"))
     assert ported is not None and usual is not None
     assert ported.high > 2.0 * usual.high
+    notes = ["; ".join(system("mi300x", "llama-3.3-70b", e).warnings) for e in (engine, "vllm")]
+    assert [f"{engine} on mi300x: no fit has seen this engine on such chips" in note for note in notes] == [True, False]
 
 
 def test_one_port_of_an_engine_serves_a_family_of_chips_and_not_a_vendor() -> None:

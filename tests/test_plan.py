@@ -333,6 +333,7 @@ def test_command() -> None:
     args = [*where, "--isl", "8k", "--osl", "1k", "--ttft", "2s", "--tpot", "20ms"]
     page = CliRunner().invoke(cli, args, standalone_mode=False)
     assert page.exception is None
+    assert "deployments, first token within 2 s, time per token within 20 ms\n" in page.output
     for part in ("Started by", "vllm serve meta-llama/Llama-3.3-70B", "Why the others lost", "What speed costs"):
         assert part in page.output
     found = json.loads(CliRunner().invoke(cli, [*args, "--format", "json"], standalone_mode=False).output)

@@ -9,7 +9,7 @@ free to choose, with no drafts, is another question: it is up to 12 times cheape
 - gpt-oss-120b on MI325X: vLLM on one chip, at most 64 users, a cache in 16 bits. The list has TP 2 to 8 as well; but on
   MI355X four chips had fewer tokens a second for four users in these runs than one, 1,203 to 1,653 [5]_, and what is
   published here is 13.9, 7.0 and 4.2 users a chip, near runs of 16, 8 and 4 on one. On B200 TP 1 to 8, also
-  attention-DP, and at most 256 users.
+  attention-DP, and at most 256 users. The campaign left the model in 2026-07 [6]_: no engine is younger.
 - DeepSeek-R1 on MI300X: SGLang, TP 8, at most 64 users, no drafts.
 - DeepSeek-R1 on B200 at 8k/1k: pools of eight chips, TP or attention-DP: none of the runs spans servers.
 - DeepSeek-R1 on GB200 at 8k/1k: pools of TP 4 or 8, or attention-DP 4 to 32. At 164 tok/s pools of eight as on B200:
@@ -34,6 +34,7 @@ References
 .. [3] InferenceX runs as republished by aiconfigurator, https://github.com/ai-dynamo/aiconfigurator
 .. [4] DeepSeek-AI, "DeepSeek-V3 technical report", section 5.4.3, arXiv:2412.19437
 .. [5] https://github.com/SemiAnalysisAI/InferenceX/pull/1531; a server's flags are in pull 1092.
+.. [6] InferenceX, ``MODELS.md``: gpt-oss until 2026-07, as are single turns of 1,024 tokens
 """
 
 from __future__ import annotations
@@ -53,8 +54,14 @@ DRAFTS: dict[str, Any] = {"weights": "fp8", "drafted": 1, "accepted": 1.875, "en
 POOLS: dict[str, Any] = {**DRAFTS, "tp": (1, 4, 8), "dp": (1, 4, 8, 16, 32), "pp": 1, "dcp": 1, "max_chips": 72}
 EIGHTS: dict[str, Any] = {**POOLS, "chips": 8}
 HOPPER: dict[str, Any] = {**DRAFTS, "tp": 16, "dp": 1, "ep": 16, "pp": 1, "dcp": 1, "max_chips": 64}
-OSS_B200: dict[str, Any] = {**SERVER, "tp": (1, 2, 4, 8), "dp": (1, 2, 4, 8), "max_batch": 256}
-OSS_AMD: dict[str, Any] = {**SERVER, "tp": 1, "dp": 1, "max_batch": 64, "engine": "vllm", "kv": "bf16"}
+OSS_B200: dict[str, Any] = {
+    **SERVER,
+    "tp": (1, 2, 4, 8),
+    "dp": (1, 2, 4, 8),
+    "max_batch": 256,
+    "engine": ("vllm@2026-07", "tensorrt-llm@2026-07"),
+}
+OSS_AMD: dict[str, Any] = {**SERVER, "tp": 1, "dp": 1, "max_batch": 64, "engine": "vllm@2026-07", "kv": "bf16"}
 R1_AMD: dict[str, Any] = {**SERVER, "tp": 8, "dp": 1, "max_batch": 64, "engine": "sglang"}
 R1_B200: dict[str, Any] = {**SERVER, **DRAFTS, "tp": (4, 8), "dp": 1}
 
@@ -88,7 +95,7 @@ PUBLISHED: dict[Key, tuple[float, dict[str, Any]]] = {
 }
 #: Where the plan is further from what was run than it may be.
 FAR = {
-    ("gpt-oss-120b", 1024, "mi325x", 100): "0.52: four users of one chip are predicted to wait 7 ms for a token, and "
+    ("gpt-oss-120b", 1024, "mi325x", 100): "0.53: four users of one chip are predicted to wait 7 ms for a token, and "
     "what is published has them wait for 10",
 }
 SAME = [

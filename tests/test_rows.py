@@ -243,3 +243,21 @@ def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:
     assert step("h100", "gpt-oss-120b", None) / step("h200", "gpt-oss-120b", None) < 1.15
     # Those in 8 bits it does, and memory is what they wait for.
     assert step("h100", "qwen3-235b-a22b", "fp8") / step("h200", "qwen3-235b-a22b", "fp8") > 1.2
+
+
+def test_experts_in_four_bits_wait_for_memory_where_vector_units_are_many() -> None:
+    # Instructions a second for each byte of memory: RTX 4090 41e12 / 1.0e12, H100 30e12 / 3.35e12.
+    slower = {}
+    for name in ("rtx4090", "l40s", "h100"):
+        rates = resolve(Request(name, "qwen3-30b-a3b", "vllm", weights="int4", chips=1)).rates
+        slower[name] = rates.weights_seconds_per_byte("int4", moe=True) / rates.weights_seconds_per_byte("bf16")
+    assert max(slower["rtx4090"], slower["l40s"]) < 1.1 < 1.2 < slower["h100"]
+
+
+def test_products_in_blocks_take_twice_as_long_as_plain_ones() -> None:
+    blocks = resolve(Request("rtx5090", "llama-3.1-8b", "llama.cpp", weights="q4_0")).rates
+    plain = resolve(Request("rtx5090", "llama-3.1-8b", "vllm", weights="int8", activations="int8")).rates
+    assert blocks.unit("q4_0") == plain.unit("int8") == "int8"
+    slow, fast = blocks.gemm_seconds_per_flop("q4_0"), plain.gemm_seconds_per_flop("int8")
+    gemm = plain.engine.gemm.value if plain.engine.gemm else 1.0
+    assert slow == pytest.approx(2.0 * fast * gemm)

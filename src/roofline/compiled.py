@@ -40,6 +40,7 @@ _FUNCTIONS = (
     "step_seconds",
     "prefill_groups",
     "prefill_work",
+    "prefill_longest",
     "prefill_seconds",
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from roofline.resolve import GGML
+from roofline.formats import GGML
 from roofline.specs.figure import Figure
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from roofline import catalog
 from roofline.dtypes import BYTES
 
 if TYPE_CHECKING:
+    from roofline.specs.hardware import Hardware
     from roofline.specs.model import Model
     from roofline.system import System
 
@@ -81,12 +82,12 @@ def _engine(system: System) -> str:
     return system.names[2].partition("@")[0]
 
 
-def _is_young(system: System) -> bool:
-    """Return whether a fitted engine was never seen on a family of chips, or is older there than any that was."""
-    engine, _, date = system.names[2].partition("@")
+def is_young(name: str, hardware: Hardware) -> bool:
+    """Return whether a fitted engine was never seen on a chip's family, or is older there than any that was."""
+    engine, _, date = name.partition("@")
     if engine not in _table()["engines"]:
         return False
-    since = _table()["since"].get(f"{engine} {catalog.chip_family(system.hardware.hardware_class)}")
+    since = _table()["since"].get(f"{engine} {catalog.chip_family(hardware.hardware_class)}")
     return since is None or "" < date < since
 
 
@@ -156,7 +157,7 @@ def interval(system: System, question: str, busy: float = 0.0) -> Interval | Non
         name = NEW_MODEL
     if question in tables[POOLS]["range"]:
         name = POOLS
-    elif question in tables[ELSEWHERE]["range"] and _is_young(system):
+    elif question in tables[ELSEWHERE]["range"] and is_young(system.names[2], system.hardware):
         name = ELSEWHERE
     table = tables[name]
     names = factors_of(question, system.names[0], engine, ffn_kind(system.model), width_of(system))

@@ -226,6 +226,13 @@ def prefill_work(table: Any, batch: float, ranks: float, n: float, p: float, chu
     return work
 
 
+def prefill_longest(table: Any, batch: float, ranks: float, n: float, p: float, chunk: float) -> float:
+    """Return the time of the longest of these steps, the last full one [s]."""
+    size = min(chunk, n)
+    done = size * (math.floor(n / size + 1e-9) - 1.0)
+    return step_seconds(table, batch, ranks, size, p + done, 1.0 if done + size >= n else 0.0)
+
+
 def prefill_seconds(
     table: Any, batch: float, ranks: float, n: float, p: float, chunk: float, stages: float, host: float
 ) -> float:
@@ -248,5 +255,8 @@ def prefill_seconds(
     groups = prefill_groups(b, n, chunk)
     steps = groups * max(1.0, math.ceil(n / chunk - 1e-9))
     work = prefill_work(table, b / groups * ranks, ranks, n, p, chunk)
-    # (m + PP - 1) stage times for m chunks: work holds all stages of one group.
-    return work * groups * (steps + stages - 1.0) / (steps * stages) + host * steps
+    seconds = work * groups
+    if stages > 1.0:
+        # Stages that fill and drain wait for the longest chunk; work holds all stages of one group.
+        seconds += (stages - 1.0) * prefill_longest(table, b / groups * ranks, ranks, n, p, chunk)
+    return seconds / stages + host * steps

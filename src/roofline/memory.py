@@ -19,7 +19,6 @@ from roofline.specs.layers import Compressed, Dense, Gqa, Mla, Moe
 if TYPE_CHECKING:
     from roofline.lower.rates import Rates
     from roofline.specs.deployment import Deployment
-    from roofline.specs.engine import Engine
     from roofline.specs.hardware import Hardware, MemoryTier
     from roofline.specs.model import Model
 
@@ -274,6 +273,7 @@ def context_parallel_limit(model: Model, tp: int) -> int:
     return limit
 
 
-def default_engine_limit(engine: Engine) -> float:
-    """Return the most sequences an engine decodes together."""
-    return engine.max_batch.value if engine.max_batch else 2.0**31
+def engine_limit(rates: Rates) -> float:
+    """Return the most sequences an engine decodes together; attention-DP ranks have as many each."""
+    engine = rates.engine
+    return engine.max_batch.value * rates.deployment.dp if engine.max_batch else 2.0**31

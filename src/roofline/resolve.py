@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
-from roofline import catalog, dtypes, overrides
+from roofline import catalog, formats, interval, overrides
 from roofline.errors import RooflineError
 from roofline.lower.rates import Rates, newness
 from roofline.memory import chips_needed, context_parallel_limit, indivisible, tp_degrees
@@ -135,77 +135,18 @@ def deploy(request: Request, specs: Loaded, batch: float, context: float) -> Sys
     if specs.model.scenario is not None:
         proxies = ", ".join(specs.model.scenario.proxies)
         raise RooflineError(f"{specs.model.name} is closed: its shape is not known; evaluate its proxies ({proxies})")
-    base, warnings = _formats(request, specs)
+    base, warnings = formats.chosen(request, specs)
     base = _tiers(request, specs, base)
     new = newness(specs.model.release, specs.names[2].partition("@")[2])
     rates = Rates(specs.hardware, specs.achieved, specs.engine, base, new)
     if rates.slowness > WORTH_SAYING:
         slower = f"its kernels are taken to be {rates.slowness - 1.0:.0%} slower than tuned ones (engine.untuned)"
         warnings.append(f"{specs.model.name} is of {specs.model.release}: {slower}")
+    if interval.is_young(specs.names[2], specs.hardware):
+        told = "no fit has seen this engine on such chips, or not as early; the interval is that of new ports"
+        warnings.append(f"{specs.names[2]} on {specs.names[0]}: {told}")
     deployment = _shape(request, specs, rates, batch, context)
     return System(specs.names, specs.model, replace(rates, deployment=deployment), tuple(warnings))
-
-
-def _formats(request: Request, specs: Loaded) -> tuple[Deployment, list[str]]:
-    """Choose stored formats: what the user says, what a wafer stores, or what the checkpoint ships."""
-    given = {
-        name: dtypes.normalise(value, f"--{name}")
-        for name in ("weights", "experts", "kv", "activations")
-        if (value := getattr(request, name)) is not None
-    }
-    shipped, spatial = specs.model.precision, specs.hardware.spatial
-    if spatial is not None:
-        weights = given.get("weights", spatial.weights)
-        experts, embeddings = given.get("experts", weights), weights
-        kv = given.get("kv", "fp16")
-    else:
-        weights, experts = _of_copy(specs, given.get("weights"), given.get("experts"))
-        # Quantised checkpoints leave embedding table and head in 16 bits, except llama.cpp's.
-        whole = dtypes.BYTES[weights] >= 2 or weights.startswith("q")
-        own = shipped.embeddings if "weights" not in given else None
-        embeddings = own or (weights if whole else "bf16")
-        kv = given.get("kv", shipped.kv or "bf16")
-    formats = (weights, experts, embeddings, kv)
-    weights, experts, embeddings, kv = (dtypes.normalise(f) for f in formats)
-    deployment = Deployment(
-        weights=weights, experts=experts, embeddings=embeddings, kv=kv, activations=given.get("activations")
-    )
-    notes = []
-    peaks = {unit: figure.value for unit, figure in specs.hardware.peak.items()}
-    for dtype in dict.fromkeys((weights, experts)):
-        wanted, got = dtypes.COMPUTE[dtype], dtypes.compute_unit(dtype, None, peaks)
-        if got != wanted and {got, wanted} != {"bf16", "fp16"}:
-            notes.append(
-                f"{specs.hardware.name} has no {wanted} units: {dtype} weights are stored so, computed in {got}"
-            )
-    return deployment, notes
-
-
-#: Formats whose copies of models with experts keep all else as it was shipped [1]_.
-FOUR_BITS = ("nvfp4", "mxfp4")
-#: Engines of GGML: their files keep in 8 bits what is beside experts that are shipped in 4 [2]_.
-GGML = ("llama.cpp", "ollama")
-
-
-def _of_copy(specs: Loaded, weights: str | None, experts: str | None) -> tuple[str, str]:
-    """Return the formats of all weights but the routed experts', and of those, in a copy that a format names.
-
-    References
-    ----------
-    .. [1] DeepSeek-R1, Qwen3-235B and Qwen3.5 in 4 bits by NVIDIA and AMD: attention in 16 or 8 bits, experts in FP4:
-       https://github.com/NVIDIA/Model-Optimizer/issues/150, https://github.com/ROCm/ATOM/pull/527,
-       https://github.com/sgl-project/sglang/pull/18189, https://github.com/SemiAnalysisAI/InferenceX/pull/2205
-    .. [2] https://huggingface.co/ggml-org/gpt-oss-20b-GGUF: 12.1 GB, where 16-bit attention would make it 13.8.
-    """
-    shipped = specs.model.precision
-    routed = any(isinstance(ffn, Moe) for ffn in specs.model.ffns.values())
-    narrow = shipped.experts is not None and dtypes.BYTES[dtypes.normalise(shipped.experts)] < 1.0
-    rest = "q8_0" if narrow and specs.names[2].partition("@")[0] in GGML else shipped.weights
-    if weights is None:
-        return rest, experts or shipped.experts or rest
-    if experts is None and ((routed and weights in FOUR_BITS) or (narrow and dtypes.BYTES[weights] < 1.0)):
-        return shipped.beside or rest, weights
-    return weights, experts or weights
 
 
 def _tiers(request: Request, specs: Loaded, base: Deployment) -> Deployment:

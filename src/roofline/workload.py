@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roofline import admission, serving
-from roofline.memory import default_engine_limit
+from roofline.memory import engine_limit
 
 if TYPE_CHECKING:
     from roofline.system import System
@@ -135,7 +135,7 @@ def drafted_share(system: System, op: str) -> float:
 
 def batch_limit(system: System, isl: float, osl: float) -> float:
     """Return the sequences that decode together at most: what the cache has room for and the engine allows."""
-    return min(room(system, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
+    return min(room(system, isl, osl), engine_limit(system.rates))
 
 
 def room(system: System, isl: float, osl: float) -> float:
@@ -178,7 +178,7 @@ def closed_loop(
     """
     limit = near = batch_limit(system, isl, osl)
     if spill is not None:
-        limit = min(near + batch_limit(spill, isl, osl), default_engine_limit(system.engine) * system.deployment.dp)
+        limit = min(near + batch_limit(spill, isl, osl), engine_limit(system.rates))
     n = max(1.0, min(users, limit))
     new = max(1.0, isl - past)
     prefill = serving.prefill_seconds(system, 1.0, new, past)

@@ -81,6 +81,8 @@ class Rates:
         if self.ideal:
             return 1.0 / peak
         fraction = _by_unit(self.achieved.gemm, unit) * (self.engine.gemm.value if self.engine.gemm else 1.0)
+        if unit == "int8" and self.engine.int8_inputs:
+            fraction *= self.engine.int8_inputs.value
         if moe:
             # Grouped kernels widen narrow weights tile by tile, for every tile of tokens again.
             fraction *= _by_unit(self.achieved.moe_gemm, "widened" if self._widens_inside(dtype) else unit)
@@ -95,7 +97,9 @@ class Rates:
         if moe and rate is not None and self._widens_inside(dtype):
             # Bytes come as those of plain weights do; what slows narrow ones is what is done to them.
             memory = 1.0 / (bandwidth * _by_unit(self.achieved.weights, "bf16"))
-            widening = 1.0 / (rate.value * self.peaks[self.unit(dtype)] * size)
+            # GeForce chips sum products in FP32 at half the rate; their vector units are as many as others'.
+            peak = max(self.peaks[self.unit(dtype)], self.peaks.get(dtypes.HALF_SUMS, 0.0))
+            widening = 1.0 / (rate.value * peak * size)
             return max(memory, widening) + self.overlap * min(memory, widening)
         fraction = _by_unit(self.achieved.weights, "fp4" if size < 0.8 else "fp8" if size < 1.5 else "bf16")
         if moe and self.achieved.moe_weights:

@@ -203,9 +203,8 @@ def _prefill(system: System, n: Floats, load: Load) -> Floats:
     # Where every group is alike, as where one prompt fills a step, one of them is worked out.
     alike = bool((size == size[0]).all())
     batch = float(size[0]) if alike else size
-    work_of = kernel.prefill_work if alike else known["prefill_work"]
-    work = work_of(table.values, batch, table.ranks, load.new, load.past, chunk)
-    if system.engine.ideal:
-        return np.asarray(work * groups / stages)
-    steps = groups * max(1.0, math.ceil(load.new / chunk - 1e-9))
-    return np.asarray(work * groups * (steps + stages - 1.0) / (steps * stages))
+    where = (table.values, batch, table.ranks, load.new, load.past, chunk)
+    seconds = groups * (kernel.prefill_work if alike else known["prefill_work"])(*where)
+    if stages > 1.0 and not system.engine.ideal:
+        seconds = seconds + (stages - 1.0) * (kernel.prefill_longest if alike else known["prefill_longest"])(*where)
+    return np.asarray(seconds / stages)

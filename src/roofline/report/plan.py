@@ -49,7 +49,7 @@ def _answer(title: str, record: Record) -> Block:
     rows = [
         ["deployment", deployment(record), f"{record['total_chips']:,} chips, KV cache {record['kv_dtype']}"],
         ["batch", f"{record['batch']:,.0f}", "sequences of a copy that decode together"],
-        ["first token", _seconds(record["ttft_seconds"]), ""],
+        ["first token", _seconds(record["ttft_seconds"]), _span(record, "ttft_seconds", _seconds)],
         ["time per token", _seconds(record["tpot_seconds"]), _span(record, "tpot_seconds", _seconds)],
         ["speed per user", f"{significant(record['tokens_per_second_per_user'])} tok/s", ""],
         [
@@ -79,6 +79,13 @@ def _row(record: Record) -> list[str]:
 _HEADER = ["deployment", "chips", "TTFT", "TPOT", "tok/s/user", "tok/s/chip", "$/M"]
 
 
+def _promises(record: Record) -> str:
+    """Return what was promised, in the units that it was understood in."""
+    kept = {"first token": "promised_ttft_seconds", "time per token": "promised_tpot_seconds"}
+    words = [f"{name} within {_seconds(record[key])}" for name, key in kept.items() if key in record]
+    return f", {', '.join(words)}" if words else ""
+
+
 def page(records: list[Record]) -> list[Block]:
     """Return the blocks of a plan."""
     by_role: dict[str, list[Record]] = {}
@@ -87,7 +94,7 @@ def page(records: list[Record]) -> list[Block]:
     best = by_role["cheapest"][0]
     cached = f" ({best['past_tokens']:,.0f} cached)" if best.get("past_tokens") else ""
     head = f"{best['model']}, {best['isl']:,.0f} tokens in{cached}, {best['osl']:,.0f} out: cheapest of "
-    head += f"{best['points']:,} points of {best['deployments']:,} deployments"
+    head += f"{best['points']:,} points of {best['deployments']:,} deployments{_promises(best)}"
     blocks = [_answer(head, best)]
     started = [best[key] for key in ("prefill_command", "command") if best.get(key)]
     if started:

@@ -10,7 +10,7 @@ from roofline import serving
 from roofline.cost.power import drawn
 from roofline.cost.tokens import usd_per_million
 from roofline.interval import interval
-from roofline.memory import default_engine_limit
+from roofline.memory import engine_limit
 
 if TYPE_CHECKING:
     from roofline.cost.hourly import Hourly
@@ -67,7 +67,7 @@ def fit_part(system: System, batch: float, context: float, needed: System | None
         "fits_cache": cache is not None and cache.on_chip and held <= cache.capacity.value,
         "memory_tier": tier.name,
         "users": users,
-        "max_batch": int(min(users, default_engine_limit(system.engine))),
+        "max_batch": int(min(users, engine_limit(system.rates))),
         "max_context": memory.max_context(batch),
     }
     if needed is not None:

@@ -32,9 +32,11 @@ OUTPUTS: dict[str, list[tuple[str, str, Callable[[Any], str]]]] = {
         ("fits", "fits", yes),
         ("users", "users", text),
         ("tok/s/user", "tokens_per_second_per_user", rate),
+        ("90 %", "tokens_per_second_per_user_span", lambda v: _span(v, rate)),
         ("tok/s", "tokens_per_second", rate),
         ("tok/s/chip", "tokens_per_second_per_chip", rate),
         ("TPOT", "tpot_seconds", seconds),
+        ("interval", "confidence", text),
         ("bound", "bound", text),
         ("$/M out", "usd_per_million_output_tokens", dollars),
     ],
@@ -42,8 +44,10 @@ OUTPUTS: dict[str, list[tuple[str, str, Callable[[Any], str]]]] = {
         ("prompt", "isl", text),
         ("fits", "fits", yes),
         ("TTFT", "ttft_seconds", seconds),
+        ("90 %", "ttft_seconds_span", lambda v: _span(v, seconds)),
         ("tok/s", "tokens_per_second", rate),
         ("tok/s/chip", "tokens_per_second_per_chip", rate),
+        ("interval", "confidence", text),
         ("bound", "bound", text),
         ("$/M in", "usd_per_million_input_tokens", dollars),
     ],
@@ -65,12 +69,15 @@ OUTPUTS: dict[str, list[tuple[str, str, Callable[[Any], str]]]] = {
         ("OSL", "osl", text),
         ("fits", "fits", yes),
         ("TTFT", "ttft_seconds", seconds),
+        ("90 %", "ttft_seconds_span", lambda v: _span(v, seconds)),
         ("p99 TTFT", "ttft_p99_seconds", seconds),
         ("TPOT", "tpot_seconds", seconds),
+        ("90 %", "tpot_seconds_span", lambda v: _span(v, seconds)),
         ("tok/s/user", "tokens_per_second_per_user", rate),
         ("req/s", "requests_per_second", rate),
         ("tok/s", "tokens_per_second", rate),
         ("tok/s/chip", "tokens_per_second_per_chip", rate),
+        ("interval", "confidence", text),
         ("TTFT kept", "meets_ttft", yes),
         ("TPOT kept", "meets_tpot", yes),
         ("good req/s", "goodput_requests_per_second", rate),
@@ -88,15 +95,32 @@ OUTPUTS: dict[str, list[tuple[str, str, Callable[[Any], str]]]] = {
         ("tok/s", "tokens_per_second", rate),
     ],
 }
-#: Shown even where all points agree.
+#: Shown even where all points agree, beside what is predicted.
 _ALWAYS = {"hardware", "model", "chips", "batch", "context_tokens", "isl"}
+#: Not shown where all points agree, but told below.
+_PLAIN = {"load", "confidence"}
+
+
+def _span(ends: tuple[float, float], show: Callable[[float], str]) -> str:
+    return " to ".join(show(end) for end in ends)
+
+
+def _with_spans(record: Record) -> Record:
+    """Return a record with its intervals as pairs of ends."""
+    spans = {
+        f"{key}_span": (record[f"{key}_low"], record[f"{key}_high"])
+        for key in ("ttft_seconds", "tpot_seconds", "tokens_per_second_per_user")
+        if key in record and f"{key}_low" in record
+    }
+    return record | spans
 
 
 def many(kind: str, records: list[Record]) -> Block:
     """Return a table of many points: inputs that vary and the usual outputs; what all share stands below."""
     columns = [*_INPUTS, *OUTPUTS[kind]]
     shown, shared = [], []
-    outputs = {key for _, key, _ in OUTPUTS[kind]}
+    records = [_with_spans(record) for record in records]
+    outputs = {key for _, key, _ in OUTPUTS[kind]} - _PLAIN
     for title, key, show in columns:
         values = {repr(record.get(key)) for record in records}
         if all(key not in record for record in records):

@@ -173,8 +173,9 @@ class Engine(Pace, Sourced):
     """True: prefill chunks share a step with decode."""
     window_cache: bool | None = None
     """True: window layers keep only their window; False: the cache keeps every token."""
-    int8_inputs: bool | None = None
-    """True: products with weights of fewer bits than 16 take their inputs as 8-bit integers, where the chip can."""
+    int8_inputs: Fraction | None = None
+    """Where given, products with weights of fewer bits than 16 take their inputs as 8-bit integers, where the chip can,
+    in blocks with a scale each: share of the rate of plain INT8 products."""
     half_sums: bool | None = None
     """True: FP16 products are summed in FP16, where the chip is faster at it."""
     launch_queue: Number | None = None
