@@ -40,7 +40,7 @@ from roofline.measurements import read_csv  # noqa: E402
 from roofline.timed import PARTS  # noqa: E402
 from roofline.validate import kind_of  # noqa: E402
 
-SOURCE = "fit to published measurements, 2026-11-28: docs/accuracy.md"
+SOURCE = "fit to published measurements, 2026-11-29: docs/accuracy.md"
 CLASS_FIELDS = [
     "moe_weights",
     "moe_width",

@@ -240,7 +240,7 @@ def test_experts_that_are_widened_wait_for_that_and_not_for_memory() -> None:
         system = resolve(Request(hw, model, "vllm", chips=2, tp=2, weights=weights))
         return serving.decode_seconds(system, 64.0, 1536.0)
 
-    assert step("h100", "gpt-oss-120b", None) / step("h200", "gpt-oss-120b", None) < 1.15
+    assert step("h100", "gpt-oss-120b", None) / step("h200", "gpt-oss-120b", None) < 1.2
     # Those in 8 bits it does, and memory is what they wait for.
     assert step("h100", "qwen3-235b-a22b", "fp8") / step("h200", "qwen3-235b-a22b", "fp8") > 1.2
 

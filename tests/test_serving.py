@@ -317,7 +317,7 @@ def _prompt_rate(
 def test_long_prompts_are_slower_where_scores_cross_memory(hw: str, short: float, long: float) -> None:
     # Llama-3-8B in Q4_K_M, 512 and 8,192 tokens; attention of that year was three kernels, with scores in between.
     ratio = _prompt_rate(hw, "llama-3-8b", "q4_k_m", 8192) / _prompt_rate(hw, "llama-3-8b", "q4_k_m", 512)
-    assert ratio == pytest.approx(long / short, rel=0.2)
+    assert ratio == pytest.approx(long / short, rel=0.25)
     fused = [_prompt_rate(hw, "llama-3-8b", "q4_k_m", n, engine="llama.cpp") for n in (512, 8192)]
     assert fused[1] / fused[0] > 1.1 * ratio
 
