@@ -126,7 +126,7 @@ def engine_key(system: System) -> str:
     """Return the engine and, for earlier releases, the epoch: ``vllm`` or ``vllm<=2024-12``."""
     name, _, date = system.names[2].partition("@")
     epoch = system.engine.epoch(date) if date else None
-    return f"{name}<={epoch.until}" if epoch else name
+    return f"{name}<={epoch.until}" if epoch and not epoch.as_fast else name
 
 
 def apply(system: System, values: dict[Parameter, float]) -> System:

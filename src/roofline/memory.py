@@ -179,12 +179,18 @@ class Memory:
 
     def max_batch(self, context: float) -> int:
         """Return the sequences whose cache fits at a context, over all attention-DP ranks."""
-        each = self.kv_bytes_per_chip(context)
         if self.kv_room <= 0 or not self.weights_fit:
             return 0
-        ranks = self._d.dp
-        most = 2**31 if each <= 0 else math.floor(self.kv_room / each * (1 + 1e-12))
-        return min(most, 2**31) * ranks
+        each, state = self.kv_bytes_per_chip(context), sum(state for _, state in self._per_chip) / self._d.pp
+        room, apart, slots = self.kv_room, self.rates.engine.state_memory, self.rates.engine.state_slots
+        if state and apart and not self.spatial:
+            # Two pools: the one that is full first limits both.
+            most = room * apart.value / (state * (slots.value if slots else 1.0))
+            if each > state:
+                most = min(most, room * (1.0 - apart.value) / (each - state))
+        else:
+            most = room / each if each > 0 else math.inf
+        return min(math.floor(min(most, 2.0**31) * (1 + 1e-12)), 2**31) * self._d.dp
 
     def max_context(self, batch: float) -> int:
         """Return the longest context at which so many sequences fit [tokens]; at most 2^40."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from roofline import catalog, formats, interval, overrides
 from roofline.errors import RooflineError
+from roofline.lower.cache import recurrent_bytes
 from roofline.lower.rates import Rates, newness
 from roofline.memory import chips_needed, context_parallel_limit, indivisible, tp_degrees
 from roofline.specs.deployment import Deployment
@@ -142,6 +143,12 @@ def deploy(request: Request, specs: Loaded, batch: float, context: float) -> Sys
     if rates.slowness > WORTH_SAYING:
         slower = f"its kernels are taken to be {rates.slowness - 1.0:.0%} slower than tuned ones (engine.untuned)"
         warnings.append(f"{specs.model.name} is of {specs.model.release}: {slower}")
+    apart, slots = specs.engine.state_memory, specs.engine.state_slots
+    if apart and specs.hardware.execution != "spatial" and recurrent_bytes(specs.model):
+        each = f"{slots.value:g} a sequence" if slots else "one a sequence"
+        share = f"{apart.value:.0%} of what weights leave"
+        keys = "engine.state_memory, engine.state_slots"
+        warnings.append(f"{specs.engine.name} sets {share} apart for recurrent states, {each} ({keys})")
     if interval.is_young(specs.names[2], specs.hardware):
         told = "no fit has seen this engine on such chips, or not as early; the interval is that of new ports"
         warnings.append(f"{specs.names[2]} on {specs.names[0]}: {told}")

@@ -287,6 +287,6 @@ def at_date(spec: Engine, date: str) -> Engine:
     if not re.fullmatch(r"20[0-9]{2}(-[0-9]{2}(-[0-9]{2})?)?", date):
         raise RooflineError(f"engine date {date!r}: write YYYY or YYYY-MM, for example vllm@2024-10")
     epoch = spec.epoch(date)
-    when = ("until", "before", "source")
+    when = ("until", "before", "source", "as_fast")
     told = {k: v for k, v in vars(epoch).items() if v is not None and k not in when} if epoch else {}
     return replace(spec, **told)

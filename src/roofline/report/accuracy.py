@@ -45,6 +45,7 @@ LATER = {
     "Intel Gaudi model performance page, SW 1.18 (gaudi3)": "Intel's page of Gaudi 3",
     "InferenceX, Gaudi 3": "GLM-4.7 on Gaudi 3",
     "SGLang cookbook configs: Qwen3.6": "SGLang's cookbook of Qwen3.6",
+    "SGLang cookbook configs: MiniMax": "SGLang's cookbook of MiniMax-M2.7 and M3",
     "CloudRift": "CloudRift",
     **dict.fromkeys(
         (
@@ -66,7 +67,9 @@ weights. On MLPerf's rounds, that submissions keep their caches in FP8 and their
 Gaudi 3 are: the chip was predicted from Gaudi 2 before they were found, and nothing was changed for them. vLLM's port
 to Gaudi is another than those that were fitted; its interval is that of ports nobody has seen. Of the rest, which were
 looked for on chips and models without rows, two things were mended: GeForce cards widen 4-bit experts on vector units
-that are not as slow as their matrix units, and the RTX PRO 6000 streams FP8 as well as BF16 and FP4.
+that are not as slow as their matrix units, and the RTX PRO 6000 streams FP8 as well as BF16 and FP4. And on Qwen3.6 it
+was noticed that SGLang sets memory apart for recurrent states, and that their chunks are products and kernels of their
+own in a prefill; MiniMax-M2.7 and M3 were found later and changed nothing.
 """
 _LIMITS = """## What is not modelled
 

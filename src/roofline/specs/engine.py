@@ -104,6 +104,10 @@ class Pace:
     """Share of memory that weights and KV cache may fill."""
     kv_of_free: bool | None = None
     """True: `kv_memory` is the share that the KV cache gets of what weights leave free."""
+    state_memory: Share | None = None
+    """Share of what weights leave that is set apart for recurrent states, where KV cache and states share no room."""
+    state_slots: Number | None = None
+    """Recurrent states that a running sequence holds: its own and those kept for prefixes to come."""
     prefill_tokens: Number | None = None
     """Chunk of a prompt that one step takes."""
     max_batch: Number | None = None
@@ -150,6 +154,8 @@ class Epoch(Pace):
     """First version after them, for figures whose version is told and older than the month they were told in."""
     source: str | None = None
     """Where these figures come from; the file's source if absent."""
+    as_fast: bool = False
+    """True: these releases differ from today's in limits alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
