@@ -23,8 +23,7 @@ the next section holds those that did not.
 """
 _LEFT_OUT = """The fit was repeated without a part of what it was made from: a quarter of the configurations, or each
 chip, model or source in turn; what has fewer than eight rows is not left out by itself. Separate pools take part in no
-fit at all. Errors of 56 rows of llama.cpp's prefill on several cards are as a later change moves them: the stages of a
-pipeline wait for its longest piece.
+fit at all.
 
 Each prediction carries a 90 % interval: the range that held nine in ten errors on rows left out of the fit (93 in 100
 of a new chip or model, whose errors are alike, and of few rows), in units of a scale that is the product of factors for
