@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roofline.constants import engine_key
+from roofline.errors import RooflineError
 from roofline.resolve import Request, resolve
 
 
@@ -44,6 +45,13 @@ def test_states_set_apart_limit_a_batch(hw: str, model: str, rate: float, tpot: 
     asked = Request(hw, model, "sglang@2026-07", weights="bf16", chips=1, set=("engine.kv_memory=0.8",))
     found = resolve(asked)
     assert running < found.memory.max_batch(8_192 + 512) < 1.4 * running
+    assert found.memory.kv_room / found.memory.kv_bytes_per_chip(8_192 + 512) > 2.0 * running
+
+
+@pytest.mark.parametrize("figure", ["state_slots", "max_batch", "prefill_tokens", "poll_steps"])
+def test_counts_are_at_least_one(figure: str) -> None:
+    with pytest.raises(RooflineError, match=f"{figure}: 0 is out of range; it must be at least 1"):
+        resolve(Request("h200", "qwen3.5-27b", "sglang", set=(f"engine.{figure}=0",)))
 
 
 def test_releases_that_differ_in_limits_are_as_fast() -> None:

@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from roofline import kernel
 from roofline.dtypes import BYTES
-from roofline.lower.linear import conv_channels, inner_width, state_elements
+from roofline.lower.linear import chunked, state_elements
 from roofline.lower.table import KV, Row
 from roofline.specs.layers import Compressed, GatedDeltaNet, Gqa, Indexer, Kda, Lightning, Mamba2, Mla
 
 if TYPE_CHECKING:
     from roofline.lower.rates import Rates
     from roofline.specs.layers import Mixer
-
-#: Tokens that a prefill of a recurrent layer takes at once.
-CHUNK = 64
-#: Products of a chunk with itself, each as wide as the recurrence's output; kernels one after another; times that what
-#: passed the convolution crosses memory between them. The delta rule: scores of keys and of queries, inverse applied to
-#: keys and to values, outputs; in kernels of scores, inverse, its products, states, outputs. Without it: scores and
-#: outputs; kernels of states, their passing on, scores, outputs. Convolution, gates and norms are small kernels.
-DELTA_FORM, PLAIN_FORM = (5, 5, 7), (2, 4, 3)
 
 
 def heads_per_rank(heads: int, tp: int) -> int:
@@ -162,28 +154,21 @@ def _costs(rates: Rates, phase: str, rows_per_entry: float) -> dict[str, Any]:
 def _state(m: GatedDeltaNet | Kda | Lightning | Mamba2, rates: Rates, phase: str) -> list[dict[str, Any]]:
     """Return the update of a recurrent state: read and written once per step, 6 FLOPs per element and token.
 
-    A prefill takes the recurrence in chunks: products within a chunk, and one update of the state for all of it. The
-    kernels that do so hand queries, keys and values to one another through memory.
-
-    References
-    ----------
-    .. [1] S. Yang et al., "Gated Delta Networks: Improving Mamba2 with Delta Rule", ICLR 2025, section 3.3.
+    A prefill adds what its chunks take, in kernels of equal shares.
     """
     from roofline.lower.cache import state_bytes
 
-    tp, elements = rates.deployment.tp, float(state_elements(m))
-    flops, bytes_token, kernels = 6.0 * elements, 0.0, 1
+    tp, flops, moved, kernels = rates.deployment.tp, 6.0 * state_elements(m), 0.0, 1
     if phase == "prefill" and not rates.ideal:
-        products, kernels, crossings = DELTA_FORM if isinstance(m, GatedDeltaNet | Kda) else PLAIN_FORM
-        flops += products * 2.0 * CHUNK * inner_width(m)
-        bytes_token = 2.0 * (crossings * (conv_channels(m) or 3 * inner_width(m)) + 2.0 * elements / CHUNK)
+        more, moved, kernels = chunked(m)
+        flops += more
     return [
         {
             "op": "state",
             "dtype": "fp32",
             "count": kernels,
             "flops_token": flops / (tp * kernels),
-            "bytes_token": bytes_token / (tp * kernels),
+            "bytes_token": moved / (tp * kernels),
             "bytes_sequence": 2.0 * state_bytes(m) / (tp * kernels),
             "seconds_per_flop": rates.attention_seconds_per_flop("decode", 1.0),
             "seconds_per_byte": rates.kv_seconds_per_byte,

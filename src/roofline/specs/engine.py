@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from roofline.specs.figure import STRICT, Bytes, Fraction, Number, Seconds, Share, Sourced
+from roofline.specs.figure import STRICT, Bytes, Count, Fraction, Number, Seconds, Share, Sourced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class SpatialEngine:
     """mu: 16-bit multiply-adds a core reaches in one cycle."""
     kv_bytes_per_core_cycle: Number | None = None
     """KV bytes a core reads in one cycle; absent where the engine's own measurements show no slope."""
-    prefill_tokens: Number | None = None
+    prefill_tokens: Count | None = None
     """c: prompt tokens a stage handles at a time."""
     prefill_macs_per_core_cycle: Number | None = None
     """Multiply-adds a core reaches in one cycle of prefill."""
@@ -91,7 +91,7 @@ class Pace:
     """Tokenisation and transport per prompt token [s]."""
     steps_ahead: Number | None = None
     """Decode steps that pass before the prefill of a new prompt: under way, queued on the chip, with others' chunks."""
-    poll_steps: Number | None = None
+    poll_steps: Count | None = None
     """Decode steps between two looks of the scheduler for new prompts, where not each (SGLang:
     ``--scheduler-recv-interval``); those that came meanwhile are prefilled together."""
     gather_steps: Number | None = None
@@ -106,11 +106,11 @@ class Pace:
     """True: `kv_memory` is the share that the KV cache gets of what weights leave free."""
     state_memory: Share | None = None
     """Share of what weights leave that is set apart for recurrent states, where KV cache and states share no room."""
-    state_slots: Number | None = None
+    state_slots: Count | None = None
     """Recurrent states that a running sequence holds: its own and those kept for prefixes to come."""
-    prefill_tokens: Number | None = None
+    prefill_tokens: Count | None = None
     """Chunk of a prompt that one step takes."""
-    max_batch: Number | None = None
+    max_batch: Count | None = None
     """Most sequences the engine decodes together."""
     gemm: Fraction | None = None
     """Matrix products relative to the chip's achieved fraction."""
@@ -132,8 +132,8 @@ class Small:
     """Memory of a chip below which they hold [B]."""
     chips: tuple[str, ...] = ()
     """Chips with more memory where they hold too."""
-    max_batch: Number | None = None
-    prefill_tokens: Number | None = None
+    max_batch: Count | None = None
+    prefill_tokens: Count | None = None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -104,6 +104,8 @@ UsdPerHour = Annotated[Figure, Quantity("USD/h", strict=False)]
 Fraction = Annotated[Figure, Quantity("1", high=1.0)]
 Share = Annotated[Figure, Quantity("1", strict=False, high=1.0)]
 Number = Annotated[Figure, Quantity("1", strict=False)]
+Factor = Annotated[Figure, Quantity("1")]
+Count = Annotated[Figure, Quantity("1", low=1.0, strict=False)]
 Positive = Annotated[int, AtLeast(1)]
 Whole = Annotated[int, AtLeast(0)]
 

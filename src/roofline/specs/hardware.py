@@ -9,6 +9,7 @@ from roofline.specs.figure import (
     STRICT,
     ByteRate,
     Bytes,
+    Factor,
     FlopRate,
     Fraction,
     Hertz,
@@ -148,7 +149,7 @@ class Achieved:
     moe_widening: Fraction | None = None
     """Narrow weights that a grouped product widens to 16 bits, elements per FLOP of the 16-bit peak: where memory is
     faster, streaming experts waits for this. `moe_weights` is then for formats that the chip multiplies."""
-    moe_weights: Number | None = None
+    moe_weights: Factor | None = None
     """Streaming expert weights relative to `weights`; together they never exceed the bandwidth."""
     moe_width: Number | None = None
     """Width of an expert's slice at which half of a grouped product is padding [elements]."""
